@@ -1,0 +1,1 @@
+"""Turns trained models into verified TFLite bundles; needs the `train` extra."""

@@ -1,0 +1,65 @@
+"""Everything `edge_agent` raises on purpose.
+
+One root, `HeartlineError`. Each error is named for what was found wrong, carries what it found as attributes, and says
+in its message what was wrong, where, and what to do about it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class HeartlineError(Exception):
+    """Root of the agent's own errors; a command prints it in one line and ends with status 2."""
+
+
+class MalformedPacketError(HeartlineError):
+    """Bytes from a sensor that do not follow the characteristic's layout.
+
+    Attributes:
+        characteristic: assigned number of the characteristic, e.g. `0x2A37`.
+        data: the bytes as received.
+        reason: what is wrong with them.
+    """
+
+    def __init__(self, characteristic: int, data: bytes, reason: str) -> None:
+        self.characteristic = characteristic
+        self.data = data
+        self.reason = reason
+        shown = data[:32].hex(" ") + (" ..." if len(data) > 32 else "")  # noqa: PLR2004 - enough to recognise it
+        super().__init__(f"malformed 0x{characteristic:04X} packet [{shown}]: {reason}")
+
+
+class RecordingError(HeartlineError):
+    """A recording that cannot be read.
+
+    Attributes:
+        path: the file.
+        line: 1-based line in it, None where the format has no lines.
+        reason: what is wrong there.
+        remedy: what the user can do.
+    """
+
+    def __init__(self, path: Path, reason: str, remedy: str, *, line: int | None = None) -> None:
+        self.path = path
+        self.line = line
+        self.reason = reason
+        self.remedy = remedy
+        where = f"{path}" if line is None else f"{path}, line {line}"
+        super().__init__(f"{where}: {reason}; {remedy}")
+
+
+class ConfigError(HeartlineError):
+    """A configuration that cannot be used; the message names the file, the key and the remedy."""
+
+
+class BundleError(HeartlineError):
+    """A model bundle that fails one of its checks, or that no runtime on this device can run."""
+
+
+class JournalError(HeartlineError):
+    """The journal cannot be opened or written; the message names the file and the remedy."""
+
+
+class LinkError(HeartlineError):
+    """The Bluetooth link cannot be used; the message names the cause and the remedy."""

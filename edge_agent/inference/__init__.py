@@ -1,0 +1,1 @@
+"""Runs verified model bundles, one second at a time."""

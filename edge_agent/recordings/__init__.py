@@ -1,0 +1,1 @@
+"""Recorded sessions and the readers of their layouts."""

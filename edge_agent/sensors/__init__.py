@@ -1,0 +1,1 @@
+"""From bytes in the air to samples."""

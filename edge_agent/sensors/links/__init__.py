@@ -1,0 +1,1 @@
+"""Links to sensors; the only room that knows bleak."""

@@ -1,0 +1,1 @@
+"""Bluetooth GATT profiles, sans-IO: bytes in, frozen value objects out."""

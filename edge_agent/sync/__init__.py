@@ -1,0 +1,1 @@
+"""Brings the outbox to the broker."""

@@ -1,0 +1,1 @@
+"""Builds Heartline's models from recordings; needs the `train` extra."""
