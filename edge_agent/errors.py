@@ -30,6 +30,23 @@ class MalformedPacketError(HeartlineError):
         super().__init__(f"malformed 0x{characteristic:04X} packet [{shown}]: {reason}")
 
 
+class UnknownCharacteristicError(HeartlineError):
+    """A characteristic that cannot be decoded here.
+
+    Attributes:
+        uuid: as it was asked for.
+        known: assigned numbers of those that can.
+    """
+
+    def __init__(self, uuid: str, known: tuple[int, ...]) -> None:
+        self.uuid = uuid
+        self.known = known
+        super().__init__(
+            f"unknown characteristic {uuid!r}; use the assigned number of one of: "
+            + ", ".join(f"{number:04x}" for number in known)
+        )
+
+
 class RecordingError(HeartlineError):
     """A recording that cannot be read.
 

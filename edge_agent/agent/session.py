@@ -1,0 +1,86 @@
+"""A live session: measurements in, seconds journalled, a summary at the end."""
+
+from __future__ import annotations
+
+import uuid
+
+from edge_agent.agent.clock import Clock
+from edge_agent.inference.bundle import Bundle
+from edge_agent.inference.forecast import WorkoutForecaster
+from edge_agent.inference.runtime import Cell
+from edge_agent.sensors.profiles.heart_rate import HeartRateMeasurement
+from edge_agent.signals.alignment import SecondGrid, valid_heart_rate_bpm
+from edge_agent.store.journal import Journal, NewSession
+from edge_agent.store.summary import Second, Summary
+
+# A red light or a lost strap is a pause of the same session, a shower is its end.
+IDLE_S = 300
+
+
+class LiveSession:
+    """From the first heart rate to the last; its row in the journal begins with its first second."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        bundle: Bundle,
+        cell: Cell,
+        *,
+        clock: Clock,
+        athlete: str,
+        first_arrival_s: float,
+    ) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._forecaster = WorkoutForecaster(bundle, cell)
+        self._grid = SecondGrid(first_arrival_s)
+        self._session = NewSession(
+            uuid=uuid.uuid4(),
+            athlete=athlete,
+            started_at=clock.now(),
+            time_trusted=clock.time_trusted(),
+            model_version=self._forecaster.model_version,
+        )
+        self._row: int | None = None
+        self._idle_s = 0
+
+    @property
+    def due_s(self) -> float:
+        """Monotonic time at which the next second is over."""
+        return self._grid.due_s
+
+    @property
+    def idle(self) -> bool:
+        """Whether there has been no heart rate for so long that the session is over."""
+        return self._idle_s >= IDLE_S
+
+    def add(self, measurement: HeartRateMeasurement, arrival_s: float) -> None:
+        """Take a measurement."""
+        self._grid.add(measurement, arrival_s)
+
+    def advance(self) -> None:
+        """Forecast and journal every second that is over."""
+        seconds = []
+        while self._grid.due_s <= self._clock.monotonic_s() and not self.idle:
+            frame = self._grid.next_frame()
+            forecast = self._forecaster.step(frame)
+            seconds.append(Second(frame.t_s, frame.heart_rate_bpm, frame.rr_intervals_ms, forecast))
+            self._idle_s = 0 if frame.heart_rate_bpm is not None else self._idle_s + 1
+        if not seconds:
+            return
+        if self._row is None:
+            self._row = self._journal.open_session(self._session, seconds)
+        else:
+            self._journal.accept(self._row, seconds)
+
+    def close(self, *, enqueue: bool) -> Summary | None:
+        """End the session; None when it did not last a second."""
+        self.advance()
+        if self._row is None:
+            return None
+        return self._journal.close_session(self._row, interrupted=False, enqueue=enqueue)
+
+
+def begins_session(measurement: HeartRateMeasurement) -> bool:
+    """Whether a measurement is worth a session: a strap on the table is not."""
+    return valid_heart_rate_bpm(measurement) is not None

@@ -1,0 +1,259 @@
+"""Model bundles: one zip file with a manifest, the model in one or more forms, and golden pairs.
+
+    manifest.json         what the model is, what it was trained on, how good it is, what each file must hash to
+    <recipe>.tflite       the one-step cell, once per quantisation recipe
+    golden_inputs.npy     float32 (steps, features): a sequence for the cell, from zero state
+    golden_outputs.npy    float32 (steps, outputs): what the float model answered to it
+
+A bundle is read whole into memory and never unpacked to disk. All of it is untrusted until its hashes are checked,
+and no form of the model is used before it has answered the golden pairs (`edge_agent.inference.runtime`).
+
+The cell has two inputs, `x` float32 (1, features) and `state` float32 (1, state_size), and two outputs, `y` float32
+(1, outputs) and the next `state`; the three sizes differ, so that a tensor is known by its shape alone. The first half
+of the state is the LSTM's hidden state.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent import __version__
+from edge_agent.errors import BundleError
+
+SCHEMA = 1
+MANIFEST = "manifest.json"
+GOLDEN_INPUTS = "golden_inputs.npy"
+GOLDEN_OUTPUTS = "golden_outputs.npy"
+
+# The shipped bundle is well under 300 kB; what unpacks to more than this is not one of ours.
+MAX_MEMBER_BYTES = 4_000_000
+MAX_MEMBERS = 32
+
+_ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the same bytes for the same content
+
+
+class DataSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A data set that the model was trained on.
+
+    Attributes:
+        name: the data set.
+        licence: SPDX identifier.
+        url: where it comes from.
+        people: how many people it holds.
+        hours: recorded hours used.
+    """
+
+    name: str
+    licence: str
+    url: str
+    people: int
+    hours: float
+
+
+class Metric(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One measured figure of the model or of a baseline on the same origins.
+
+    Attributes:
+        data_set: what was scored, e.g. `published-test`.
+        method: `lstm`, `persistence`, `trees`, ...
+        horizon_s: seconds ahead.
+        mae_bpm: mean absolute error in bpm.
+    """
+
+    data_set: str
+    method: str
+    horizon_s: int
+    mae_bpm: float
+
+
+class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One form of the model.
+
+    Attributes:
+        recipe: name of the quantisation recipe, e.g. `float32`.
+        file: name of the member that holds it.
+        sha256: of that member, in hex.
+        runtimes: the runtimes it was verified on: `tflite-runtime`, `ai-edge-litert`.
+        max_error_bpm: largest deviation from the float model's golden outputs, over those runtimes.
+        tolerance_bpm: largest deviation that a device accepts.
+    """
+
+    recipe: str
+    file: str
+    sha256: str
+    runtimes: tuple[str, ...]
+    max_error_bpm: float
+    tolerance_bpm: float
+
+
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a bundle says of itself.
+
+    Attributes:
+        schema: version of this layout.
+        task: `workout`.
+        version: version of the model.
+        contract: the feature contract that makes its input (`edge_agent.signals.features.CONTRACT`).
+        features: names of the inputs, in order.
+        state_size: values of carried state.
+        horizons_s: seconds ahead, in the order of the outputs.
+        quantiles: of the change from now in bpm, in the order of the outputs within a horizon.
+        data: what it was trained on.
+        metrics: what was measured, baselines beside the model.
+        sha256: of the golden members, by name.
+        minimum_agent_version: the oldest agent that can run it.
+        variants: forms of the model, the preferred one first.
+    """
+
+    schema: int
+    task: str
+    version: str
+    contract: str
+    features: tuple[str, ...]
+    state_size: int
+    horizons_s: tuple[int, ...]
+    quantiles: tuple[float, ...]
+    data: tuple[DataSource, ...]
+    metrics: tuple[Metric, ...]
+    sha256: dict[str, str]
+    minimum_agent_version: str
+    variants: tuple[Variant, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bundle:
+    """A bundle whose hashes hold.
+
+    Attributes:
+        manifest: what it says of itself.
+        models: recipe to the bytes of that TFLite model.
+        golden_inputs: float32 (steps, features).
+        golden_outputs: float32 (steps, horizons x quantiles), change from now in bpm.
+    """
+
+    manifest: Manifest
+    models: dict[str, bytes]
+    golden_inputs: NDArray[np.float32]
+    golden_outputs: NDArray[np.float32]
+
+
+def read_bundle(path: Path) -> Bundle:
+    """Read a bundle and check all that can be checked without running it.
+
+    Raises:
+        BundleError: the file cannot be read, is no bundle, or fails a check; the message names the reason.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _checked(path, _Members(path, archive))
+    except OSError as error:
+        msg = f"{path}: cannot be read ({error.strerror}); reinstall heartline or name another bundle"
+        raise BundleError(msg) from error
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+        raise _refused(path, f"not a whole zip archive ({error})") from error
+
+
+def write_bundle(path: Path, manifest: Manifest, models: dict[str, bytes], golden: dict[str, bytes]) -> None:
+    """Write a bundle: the same content gives the same bytes.
+
+    Args:
+        path: file to write.
+        manifest: with the hashes of what follows.
+        models: member name to TFLite model.
+        golden: member name to .npy file.
+    """
+    members = {MANIFEST: msgspec.json.format(msgspec.json.encode(manifest)), **models, **golden}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            info = zipfile.ZipInfo(name, date_time=_ZIP_EPOCH)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.external_attr = 0o644 << 16
+            archive.writestr(info, content)
+
+
+def sha256(content: bytes) -> str:
+    """SHA-256 of some bytes, in hex."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def _refused(path: Path, reason: str) -> BundleError:
+    return BundleError(f"{path}: {reason}; do not use this file: fetch the bundle again or use the shipped one")
+
+
+class _Members:
+    """Reads members by name, never more than a bound, each checked against its hash."""
+
+    def __init__(self, path: Path, archive: zipfile.ZipFile) -> None:
+        self._path = path
+        self._archive = archive
+        if len(archive.infolist()) > MAX_MEMBERS:
+            raise _refused(path, f"{len(archive.infolist())} members, at most {MAX_MEMBERS} are allowed")
+
+    def read(self, name: str, digest: str | None) -> bytes:
+        try:
+            info = self._archive.getinfo(name)
+        except KeyError as error:
+            raise _refused(self._path, f"member {name} is missing") from error
+        if info.file_size > MAX_MEMBER_BYTES:
+            raise _refused(self._path, f"member {name} unpacks to more than {MAX_MEMBER_BYTES} bytes")
+        try:
+            with self._archive.open(info) as member:
+                content = member.read(MAX_MEMBER_BYTES)
+        except Exception as error:  # zlib, struct and zipfile each raise their own kinds on damaged data
+            raise _refused(self._path, f"member {name} is damaged ({error})") from error
+        if digest is not None and sha256(content) != digest:
+            raise _refused(self._path, f"member {name} does not have the hash its manifest states")
+        return content
+
+
+def _checked(path: Path, members: _Members) -> Bundle:
+    try:
+        manifest = msgspec.json.decode(members.read(MANIFEST, None), type=Manifest)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise _refused(path, f"the manifest does not follow schema {SCHEMA} ({error})") from error
+    if manifest.schema != SCHEMA:
+        raise _refused(path, f"unknown manifest schema {manifest.schema}, this agent reads {SCHEMA}")
+    if _version(manifest.minimum_agent_version) > _version(__version__):
+        msg = (
+            f"{path}: needs agent {manifest.minimum_agent_version} or newer, this is {__version__}; "
+            "upgrade heartline or use an older bundle"
+        )
+        raise BundleError(msg)
+    if not manifest.variants:
+        raise _refused(path, "no form of the model in it")
+    models = {v.recipe: members.read(v.file, v.sha256) for v in manifest.variants}
+    inputs, outputs = (
+        _array(path, name, members.read(name, manifest.sha256.get(name, "")))
+        for name in (GOLDEN_INPUTS, GOLDEN_OUTPUTS)
+    )
+    output_size = len(manifest.horizons_s) * len(manifest.quantiles)
+    if len({len(manifest.features), output_size, manifest.state_size}) < 3:  # noqa: PLR2004 - three sizes
+        raise _refused(path, "features, outputs and state have to differ in size")
+    if inputs.shape[1:] != (len(manifest.features),) or outputs.shape != (len(inputs), output_size) or not len(inputs):
+        raise _refused(path, f"golden pairs of shapes {inputs.shape} and {outputs.shape} do not fit the manifest")
+    return Bundle(manifest, models, inputs, outputs)
+
+
+def _array(path: Path, name: str, content: bytes) -> NDArray[np.float32]:
+    try:
+        array = np.load(io.BytesIO(content), allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise _refused(path, f"member {name} is not an array ({error})") from error
+    if not isinstance(array, np.ndarray) or array.dtype != np.float32 or not np.isfinite(array).all():
+        raise _refused(path, f"member {name} does not hold finite float32 values")
+    return array
+
+
+def _version(text: str) -> tuple[int, ...]:
+    """Major, minor, patch; anything else sorts above every agent, so that it is refused."""
+    match = re.fullmatch(r"(\d{1,6})\.(\d{1,6})\.(\d{1,6})", text)
+    return tuple(map(int, match.groups())) if match else (1_000_000,)

@@ -1,0 +1,104 @@
+"""What is kept of a session in one page, computed from its journalled seconds alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from edge_agent.inference.forecast import Forecast
+
+SCHEMA = 1
+
+
+class Second(msgspec.Struct, frozen=True):
+    """One journalled second: what was measured, and what was forecast from it.
+
+    Attributes:
+        t_s: seconds since the session began.
+        heart_rate_bpm: None where there was none.
+        rr_intervals_ms: beat-to-beat intervals that arrived in it.
+        forecast: seconds ahead to quantiles in bpm.
+    """
+
+    t_s: int
+    heart_rate_bpm: float | None
+    rr_intervals_ms: tuple[float, ...]
+    forecast: Forecast
+
+
+class ForecastScore(msgspec.Struct, frozen=True):
+    """How far the forecasts of a session were off.
+
+    Attributes:
+        scored: forecasts whose outcome was measured.
+        mae_bpm: mean absolute error of their median, None when none was scored.
+        persistence_mae_bpm: the same of showing the last value instead, on the same seconds.
+        inside_q10_q90: share of outcomes between the outer quantiles; 0.8 is what they claim.
+    """
+
+    scored: int
+    mae_bpm: float | None
+    persistence_mae_bpm: float | None
+    inside_q10_q90: float | None
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """A session in one page; the payload of the message to the broker.
+
+    Attributes:
+        schema: version of this layout.
+        session_id: UUID; a summary that arrives twice has the same one.
+        athlete: label from the configuration.
+        started_at: ISO 8601, UTC.
+        time_trusted: whether the device knew the time then.
+        interrupted: whether the agent was cut off and closed the session when it came back.
+        duration_s: seconds from the first to the last heart rate.
+        recorded_s: seconds with a heart rate.
+        heart_rate_min_bpm: None when no second had a heart rate; likewise mean and maximum.
+        heart_rate_mean_bpm: over the seconds with a heart rate.
+        heart_rate_max_bpm: the highest second.
+        rr_interval_count: beat-to-beat intervals recorded.
+        forecast: seconds ahead to its score.
+        model_version: of the workout model.
+        agent_version: of heartline.
+    """
+
+    schema: int
+    session_id: str
+    athlete: str
+    started_at: str
+    time_trusted: bool
+    interrupted: bool
+    duration_s: int
+    recorded_s: int
+    heart_rate_min_bpm: float | None
+    heart_rate_mean_bpm: float | None
+    heart_rate_max_bpm: float | None
+    rr_interval_count: int
+    forecast: dict[int, ForecastScore]
+    model_version: str
+    agent_version: str
+
+
+def score_forecasts(seconds: Sequence[Second]) -> dict[int, ForecastScore]:
+    """Compare every forecast with what was measured at its time, beside the last value on the same seconds."""
+    measured = {s.t_s: s.heart_rate_bpm for s in seconds if s.heart_rate_bpm is not None}
+    scores = {}
+    for horizon_s in sorted({h for s in seconds for h in s.forecast}):
+        errors, persistence_errors, inside = [], [], 0
+        for second in seconds:
+            quantiles, outcome = second.forecast.get(horizon_s), measured.get(second.t_s + horizon_s)
+            if quantiles is None or outcome is None or second.heart_rate_bpm is None:
+                continue
+            errors.append(abs(quantiles.q50 - outcome))
+            persistence_errors.append(abs(second.heart_rate_bpm - outcome))
+            inside += quantiles.q10 <= outcome <= quantiles.q90
+        count = len(errors)
+        scores[horizon_s] = ForecastScore(
+            scored=count,
+            mae_bpm=round(sum(errors) / count, 3) if count else None,
+            persistence_mae_bpm=round(sum(persistence_errors) / count, 3) if count else None,
+            inside_q10_q90=round(inside / count, 3) if count else None,
+        )
+    return scores

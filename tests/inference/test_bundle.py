@@ -1,0 +1,194 @@
+"""A bundle is refused, with its reason, unless every check holds."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from edge_agent.errors import BundleError
+from edge_agent.inference.bundle import (
+    GOLDEN_INPUTS,
+    GOLDEN_OUTPUTS,
+    MANIFEST,
+    MAX_MEMBER_BYTES,
+    Manifest,
+    Variant,
+    read_bundle,
+    sha256,
+    write_bundle,
+)
+
+MODEL = b"not run here"
+
+
+def npy(array: NDArray[np.float32]) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()
+
+
+GOLDEN = {
+    GOLDEN_INPUTS: npy(np.zeros((5, 2), np.float32)),
+    GOLDEN_OUTPUTS: npy(np.zeros((5, 3), np.float32)),
+}
+
+
+def manifest(**changes: object) -> Manifest:
+    variant = Variant(
+        recipe="float32",
+        file="float32.tflite",
+        sha256=sha256(MODEL),
+        runtimes=("tflite-runtime",),
+        max_error_bpm=0.0,
+        tolerance_bpm=0.01,
+    )
+    right = Manifest(
+        schema=1,
+        task="workout",
+        version="0.1.0",
+        contract="workout-1",
+        features=("a", "b"),
+        state_size=8,
+        horizons_s=(10,),
+        quantiles=(0.1, 0.5, 0.9),
+        data=(),
+        metrics=(),
+        sha256={name: sha256(content) for name, content in GOLDEN.items()},
+        minimum_agent_version="0.1.0",
+        variants=(variant,),
+    )
+    return msgspec.structs.replace(right, **changes)
+
+
+def write(path: Path, of: Manifest | None = None, golden: dict[str, bytes] | None = None) -> Path:
+    write_bundle(path, of or manifest(), {"float32.tflite": MODEL}, golden or GOLDEN)
+    return path
+
+
+def test_a_right_bundle_is_read_whole(tmp_path: Path) -> None:
+    bundle = read_bundle(write(tmp_path / "b.zip"))
+    assert bundle.manifest == manifest()
+    assert bundle.models == {"float32": MODEL}
+    assert bundle.golden_inputs.shape == (5, 2)
+    assert bundle.golden_outputs.shape == (5, 3)
+
+
+def test_the_same_content_gives_the_same_bytes(tmp_path: Path) -> None:
+    assert write(tmp_path / "a.zip").read_bytes() == write(tmp_path / "b.zip").read_bytes()
+
+
+def swap(name: str, content: bytes) -> Callable[[Path], None]:
+    """Replace or add a member after the bundle was written."""
+
+    def rewrite(path: Path) -> None:
+        with zipfile.ZipFile(path) as archive:
+            members = {info.filename: archive.read(info) for info in archive.infolist()}
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for member, old in {**members, name: content}.items():
+                archive.writestr(member, old)
+
+    return rewrite
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def drop_everything(path: Path) -> None:
+    zipfile.ZipFile(path, "w").close()
+
+
+DAMAGE = {
+    "truncated": (truncate, "not a whole zip"),
+    "not a zip": (lambda path: path.write_bytes(b"MZ" * 500), "not a whole zip"),
+    "removed": (lambda path: path.unlink(), "cannot be read"),
+    "empty": (drop_everything, "manifest.json is missing"),
+    "model exchanged": (swap("float32.tflite", b"another"), "float32.tflite does not have the hash"),
+    "golden pairs exchanged": (swap(GOLDEN_INPUTS, b"another"), "golden_inputs.npy does not have the hash"),
+    "manifest is not JSON": (swap(MANIFEST, b"{"), "does not follow schema"),
+    "manifest is not text": (swap(MANIFEST, b"\xff\xfe"), "does not follow schema"),
+    "member over the limit": (swap(MANIFEST, b" " * (MAX_MEMBER_BYTES + 1)), "unpacks to more than"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_refuses_a_damaged_file(damage: str, tmp_path: Path) -> None:
+    apply, reason = DAMAGE[damage]
+    path = write(tmp_path / "b.zip")
+    apply(path)
+    with pytest.raises(BundleError, match=reason) as caught:
+        read_bundle(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"schema": 2}, "unknown manifest schema 2"),
+        ({"minimum_agent_version": "99.0.0"}, "needs agent 99.0.0 or newer"),
+        ({"minimum_agent_version": "newest"}, "needs agent newest or newer"),
+        ({"variants": ()}, "no form of the model"),
+        ({"state_size": 3}, "have to differ"),
+        ({"features": ("a", "b", "c", "d")}, "do not fit the manifest"),
+        ({"horizons_s": (10, 30)}, "do not fit the manifest"),
+        ({"sha256": {}}, "does not have the hash"),
+    ],
+)
+def test_refuses_a_manifest_that_does_not_hold(changes: dict[str, object], reason: str, tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=reason):
+        read_bundle(write(tmp_path / "b.zip", manifest(**changes)))
+
+
+def pickled() -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, np.array([{}]), allow_pickle=True)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"text", "is not an array"),
+        (pickled(), "is not an array"),
+        (npy(np.full((5, 2), np.nan, np.float32)), "finite float32"),
+        (npy(np.zeros((5, 2), np.float32))[:-3], "is not an array"),
+    ],
+)
+def test_refuses_golden_pairs_that_are_no_plain_numbers(content: bytes, reason: str, tmp_path: Path) -> None:
+    golden = {**GOLDEN, GOLDEN_INPUTS: content}
+    hashes = {name: sha256(member) for name, member in golden.items()}
+    with pytest.raises(BundleError, match=reason):
+        read_bundle(write(tmp_path / "b.zip", manifest(sha256=hashes), golden))
+
+
+def test_a_member_with_a_path_is_never_unpacked(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    path = write(tmp_path / "deep" / "b.zip")
+    swap("../escaped", b"x")(path)
+    read_bundle(path)
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["b.zip", "deep"]
+
+
+@given(data=st.data())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300, deadline=None)
+def test_a_bundle_with_bytes_changed_is_read_rightly_or_refused(data: st.DataObject, tmp_path: Path) -> None:
+    path = write(tmp_path / "b.zip")
+    content = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(content)
+    try:
+        bundle = read_bundle(path)
+    except BundleError:
+        return
+    assert bundle.models == {"float32": MODEL}
+    assert not bundle.golden_inputs.any()

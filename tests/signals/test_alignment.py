@@ -1,0 +1,63 @@
+"""Measurements that arrive at any time become one frame per second."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_agent.sensors.profiles.heart_rate import HeartRateMeasurement
+from edge_agent.signals.alignment import HOLD_S, SecondGrid
+from edge_agent.signals.frame import Frame
+
+
+def beat(heart_rate_bpm: int, *, contact: bool | None = True, rr_ms: tuple[float, ...] = ()) -> HeartRateMeasurement:
+    return HeartRateMeasurement(heart_rate_bpm, contact, None, rr_ms)
+
+
+def frames(arrivals: list[tuple[float, HeartRateMeasurement]], seconds: int) -> list[Frame]:
+    grid = SecondGrid(arrivals[0][0])
+    for arrival_s, measurement in arrivals:
+        grid.add(measurement, arrival_s)
+    return [grid.next_frame() for _ in range(seconds)]
+
+
+def rates(played: list[Frame]) -> list[float | None]:
+    return [frame.heart_rate_bpm for frame in played]
+
+
+def test_one_notification_a_second_is_one_frame_each() -> None:
+    played = frames([(100.0 + i, beat(60 + i)) for i in range(5)], 5)
+    assert rates(played) == [60, 61, 62, 63, 64]
+    assert [frame.t_s for frame in played] == [0, 1, 2, 3, 4]
+
+
+@given(st.lists(st.floats(-0.45, 0.45), min_size=5, max_size=40))
+def test_jitter_of_almost_half_a_second_neither_loses_nor_repeats_a_second(jitter_s: list[float]) -> None:
+    arrivals = [(7.0, beat(60))] + [(8.0 + i + j, beat(61 + i)) for i, j in enumerate(jitter_s)]
+    assert rates(frames(arrivals, len(arrivals))) == [60 + i for i in range(len(arrivals))]
+
+
+def test_the_last_of_several_in_a_second_counts_and_no_rr_interval_is_lost() -> None:
+    (frame,) = frames([(0.0, beat(60, rr_ms=(990.0,))), (0.3, beat(64, rr_ms=(950.0, 940.0)))], 1)
+    assert frame == Frame(0, 64.0, (990.0, 950.0, 940.0))
+
+
+def test_a_missed_notification_is_bridged_and_a_longer_silence_is_a_gap() -> None:
+    played = frames([(0.0, beat(60)), (10.0, beat(70))], 11)
+    held = [f.t_s for f in played if f.heart_rate_bpm == 60]
+    assert held == [0, 1, 2]
+    assert max(held) + 0.5 < HOLD_S  # the last one was that old when its second was over
+    assert [f.t_s for f in played if f.heart_rate_bpm is None] == list(range(3, 10))
+    assert played[10].heart_rate_bpm == 70
+
+
+def test_a_strap_that_left_the_body_has_no_heart_rate_at_once() -> None:
+    assert rates(frames([(0.0, beat(60)), (1.0, beat(60, contact=False))], 3)) == [60, None, None]
+
+
+def test_a_heart_rate_no_heart_has_is_none() -> None:
+    assert rates(frames([(0.0, beat(60)), (1.0, beat(0)), (2.0, beat(24)), (3.0, beat(251))], 4)) == [60] + [None] * 3
+
+
+def test_contact_that_cannot_be_told_is_no_reason_for_doubt() -> None:
+    assert rates(frames([(0.0, beat(60, contact=None))], 1)) == [60]

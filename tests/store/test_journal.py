@@ -1,0 +1,220 @@
+"""The journal: what it accepted is there, whatever happens to the process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import textwrap
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_agent.errors import JournalError
+from edge_agent.inference.forecast import Quantiles
+from edge_agent.store.journal import Journal, NewSession
+from edge_agent.store.summary import Second, Summary
+
+STARTED_AT = datetime(2026, 3, 1, 7, 30, tzinfo=UTC)
+
+
+def new_session() -> NewSession:
+    return NewSession(uuid.uuid4(), "ada", STARTED_AT, time_trusted=True, model_version="0.1.0")
+
+
+def second(t_s: int, heart_rate_bpm: float | None = 120.0) -> Second:
+    forecast = {10: Quantiles(118.0, 121.5, 125.0), 30: Quantiles(115.0, 123.0, 131.0), 60: None}
+    return Second(t_s, heart_rate_bpm, (500.0, 498.046875), forecast)
+
+
+def test_seconds_are_read_back_as_they_were_accepted(tmp_path: Path) -> None:
+    with Journal(tmp_path) as journal:
+        session = journal.open_session(new_session(), [second(0)])
+        journal.accept(session, [second(1), second(2, None)])
+        assert journal.seconds(session) == [second(0), second(1), second(2, None)]
+
+
+seconds_strategy = st.builds(
+    Second,
+    t_s=st.just(0),
+    heart_rate_bpm=st.none() | st.floats(25, 250),
+    rr_intervals_ms=st.lists(st.floats(1, 64000)).map(tuple),
+    forecast=st.dictionaries(
+        st.sampled_from([10, 30, 60]), st.builds(Quantiles, *[st.floats(25, 250)] * 3), min_size=1
+    ),
+)
+
+
+@given(seconds_strategy)
+def test_any_second_survives_the_way_to_the_disk_and_back(tmp_path_factory: pytest.TempPathFactory, s: Second) -> None:
+    with Journal(tmp_path_factory.mktemp("journal")) as journal:
+        assert journal.seconds(journal.open_session(new_session(), [s])) == [s]
+
+
+def test_the_record_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
+    with Journal(tmp_path / "new" / "store") as journal:
+        journal.open_session(new_session(), [second(0)])
+        modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in journal.path.parent.iterdir()}
+        assert "journal.sqlite3-wal" in modes
+        assert set(modes.values()) == {0o600}
+        assert stat.S_IMODE(journal.path.parent.stat().st_mode) == 0o700
+
+
+def test_a_summary_is_computed_from_the_journalled_seconds(tmp_path: Path) -> None:
+    rates = [100.0, 110.0, None, 120.0, None]
+    with Journal(tmp_path) as journal:
+        session = journal.open_session(new_session(), [second(t, bpm) for t, bpm in enumerate(rates)])
+        summary = journal.close_session(session, interrupted=False, enqueue=True)
+        (message,) = journal.outbox()
+        assert msgspec.json.decode(message.payload, type=Summary) == summary
+        assert journal.open_sessions() == []
+    assert summary.started_at == "2026-03-01T07:30:00+00:00"
+    assert (summary.duration_s, summary.recorded_s) == (4, 3)
+    assert (summary.heart_rate_min_bpm, summary.heart_rate_mean_bpm, summary.heart_rate_max_bpm) == (100, 110, 120)
+    assert summary.rr_interval_count == 10
+    assert set(summary.forecast) == {10, 30, 60}
+
+
+def test_nothing_is_queued_that_was_not_switched_on(tmp_path: Path) -> None:
+    with Journal(tmp_path) as journal:
+        session = journal.open_session(new_session(), [second(0)])
+        journal.close_session(session, interrupted=False, enqueue=False)
+        journal.import_session(new_session(), [second(0)])
+        assert journal.outbox() == []
+
+
+def test_the_outbox_keeps_its_order_and_loses_only_what_is_deleted(tmp_path: Path) -> None:
+    with Journal(tmp_path) as journal:
+        sessions = [new_session() for _ in range(3)]
+        for session in sessions:
+            journal.close_session(journal.open_session(session, [second(0)]), interrupted=False, enqueue=True)
+        journal.delete_sent(journal.outbox()[1].id)
+    with Journal(tmp_path) as journal:
+        left = [msgspec.json.decode(m.payload, type=Summary).session_id for m in journal.outbox()]
+        assert left == [str(sessions[0].uuid), str(sessions[2].uuid)]
+
+
+def test_a_device_keeps_its_id(tmp_path: Path) -> None:
+    with Journal(tmp_path) as journal:
+        device_id = journal.device_id
+    with Journal(tmp_path) as journal:
+        assert journal.device_id == device_id
+        assert uuid.UUID(device_id).version == 4
+
+
+def test_a_transaction_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    with Journal(tmp_path) as journal:
+        session = journal.open_session(new_session(), [second(0)])
+        with pytest.raises(JournalError, match="journal.sqlite3: cannot be written"):
+            journal.accept(session, [second(1), second(0)])
+        assert journal.seconds(session) == [second(0)]
+        journal.accept(session, [second(1)])
+
+
+def test_two_agents_cannot_record_in_one_place(tmp_path: Path) -> None:
+    with Journal(tmp_path), pytest.raises(JournalError, match="another agent is recording here"):
+        Journal(tmp_path)
+    Journal(tmp_path).close()
+
+
+@pytest.mark.parametrize("content", [b"not a database at all" * 100, b"SQLite format 3\x00" + bytes(200)])
+def test_a_file_that_is_no_journal_is_refused_with_the_remedy(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "journal.sqlite3").write_bytes(content)
+    with pytest.raises(JournalError, match=r"journal\.sqlite3: .*move the file aside"):
+        Journal(tmp_path)
+
+
+def test_a_journal_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    Journal(tmp_path).close()
+    db = sqlite3.connect(tmp_path / "journal.sqlite3")
+    db.execute("PRAGMA user_version=99")
+    db.close()
+    with pytest.raises(JournalError, match="schema 99"):
+        Journal(tmp_path)
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(JournalError, match=r"file/store: cannot hold the journal"):
+        Journal(tmp_path / "file" / "store")
+
+
+# Every state of recording, and what must be left when the process is killed in it: seconds, open sessions, outbox.
+KILLED_IN = {
+    "nothing_recorded": ("", (0, 0, 0)),
+    "first_second_being_written": ("journal._insert_session(new, [s(0)]); die()", (0, 0, 0)),
+    "session_open": ("session = journal.open_session(new, [s(0)]); die()", (1, 1, 0)),
+    "later_seconds_being_written": (
+        "session = journal.open_session(new, [s(0)]); begin(); journal._insert(session, [s(1), s(2)]); die()",
+        (1, 1, 0),
+    ),
+    "later_seconds_accepted": (
+        "session = journal.open_session(new, [s(0)]); journal.accept(session, [s(1), s(2)]); die()",
+        (3, 1, 0),
+    ),
+    "summary_being_stored": (
+        "session = journal.open_session(new, [s(0)]); begin();"
+        "journal._store_summary(session, interrupted=False, enqueue=True); die()",
+        (1, 1, 0),
+    ),
+    "summary_queued": (
+        "session = journal.open_session(new, [s(0)]);"
+        "journal.close_session(session, interrupted=False, enqueue=True); die()",
+        (1, 0, 1),
+    ),
+    "sent_but_not_acknowledged": (
+        "session = journal.open_session(new, [s(0)]);"
+        "journal.close_session(session, interrupted=False, enqueue=True); journal.outbox(); die()",
+        (1, 0, 1),
+    ),
+    "acknowledged_message_being_deleted": (
+        "session = journal.open_session(new, [s(0)]);"
+        "journal.close_session(session, interrupted=False, enqueue=True);"
+        "begin(); journal._db.execute('DELETE FROM outbox'); die()",
+        (1, 0, 1),
+    ),
+    "acknowledged_message_deleted": (
+        "session = journal.open_session(new, [s(0)]);"
+        "journal.close_session(session, interrupted=False, enqueue=True);"
+        "journal.delete_sent(journal.outbox()[0].id); die()",
+        (1, 0, 0),
+    ),
+}
+
+
+@pytest.mark.parametrize("state", KILLED_IN)
+def test_killed_in(state: str, tmp_path: Path) -> None:
+    steps, (seconds, open_sessions, outbox) = KILLED_IN[state]
+    program = textwrap.dedent(
+        f"""
+        import os, signal, sys, uuid
+        from datetime import UTC, datetime
+        from pathlib import Path
+        from edge_agent.store.journal import Journal, NewSession
+        from edge_agent.store.summary import Second
+        journal = Journal(Path(sys.argv[1]))
+        new = NewSession(uuid.uuid4(), "ada", datetime.now(UTC), True, "0.1.0")
+        s = lambda t_s: Second(t_s, 120.0, (), {{}})
+        begin = lambda: journal._db.execute("BEGIN IMMEDIATE")
+        die = lambda: os.kill(os.getpid(), signal.SIGKILL)
+        {"begin();" if state == "first_second_being_written" else ""}{steps or "die()"}
+        """
+    )
+    killed = subprocess.run([sys.executable, "-c", program, tmp_path], check=False, env={**os.environ})
+    assert killed.returncode == -signal.SIGKILL
+
+    with Journal(tmp_path) as journal:
+        found = journal._db.execute("SELECT count(*) FROM second").fetchone()[0]  # noqa: SLF001 - the rows themselves
+        assert (found, len(journal.open_sessions()), len(journal.outbox())) == (seconds, open_sessions, outbox)
+        assert journal._db.execute("PRAGMA integrity_check").fetchone() == ("ok",)  # noqa: SLF001
+        for session in journal.open_sessions():
+            assert journal.close_session(session, interrupted=True, enqueue=True).interrupted
+        assert len(journal.outbox()) == outbox + open_sessions

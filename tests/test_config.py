@@ -1,0 +1,81 @@
+"""The configuration file: right ones are read, wrong ones say what is wrong and where."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge_agent.config import load_config, read_password
+from edge_agent.errors import ConfigError
+
+MINIMAL = '[strap]\nname = "HR 1"\n[store]\ndirectory = "data"\n'
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "agent.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_strap_and_a_folder_are_enough_and_then_nothing_is_sent(tmp_path: Path) -> None:
+    config = load_config(write(tmp_path, MINIMAL))
+    assert config.strap.name == "HR 1"
+    assert config.strap.address is None
+    assert config.mqtt is None
+
+
+def test_relative_paths_count_from_the_file(tmp_path: Path) -> None:
+    text = MINIMAL + '[mqtt]\nhost = "b"\ntls = true\nca_file = "ca.pem"\nusername = "u"\npassword_file = "/etc/pw"\n'
+    config = load_config(write(tmp_path, text))
+    assert config.store.directory == tmp_path / "data"
+    assert config.mqtt is not None
+    assert config.mqtt.ca_file == tmp_path / "ca.pem"
+    assert config.mqtt.password_file == Path("/etc/pw")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[strap\n", "agent.toml: .*end of a table"),
+        ('[store]\ndirectory = "d"\n', r"missing required field `strap`"),
+        ('[strap]\n[store]\ndirectory = "d"\n', r"needs `address` or `name`.*\$\.strap"),
+        (MINIMAL + '[mqtt]\nhost = "b"\nport = 0\n', r"\$\.mqtt\.port"),
+        (MINIMAL + '[mqtt]\nhost = "b"\ntopic_prefix = "a/#"\n', r"\$\.mqtt\.topic_prefix"),
+        (MINIMAL + '[mqtt]\nhost = "b"\nca_file = "ca.pem"\n', r"`ca_file` needs `tls = true`"),
+        (MINIMAL + '[mqtt]\nhost = "b"\npassword_file = "p"\n', r"`password_file` needs `username`"),
+        (MINIMAL + "[athlete]\nnam = 1\n", r"unknown field `nam`.*\$\.athlete"),
+        ('[strap]\nname = "x"\n[store]\ndirectory = 3\n', r"expected a path.*\$\.store\.directory"),
+    ],
+)
+def test_a_wrong_file_is_refused_with_the_key_and_the_remedy(tmp_path: Path, text: str, reason: str) -> None:
+    with pytest.raises(ConfigError, match=reason) as caught:
+        load_config(write(tmp_path, text))
+    assert "docs/configuration.md" in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none\.toml: cannot be read"):
+        load_config(tmp_path / "none.toml")
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "agent.toml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match=r"agent\.toml"):
+        load_config(path)
+
+
+def test_a_password_is_the_first_line_of_a_private_file(tmp_path: Path) -> None:
+    path = tmp_path / "password"
+    path.write_text("secret\n", encoding="utf-8")
+    path.chmod(0o600)
+    assert read_password(path) == "secret"
+
+
+def test_a_password_that_others_can_read_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    path = tmp_path / "password"
+    path.write_text("secret\n", encoding="utf-8")
+    path.chmod(0o644)
+    with pytest.raises(ConfigError, match="chmod 600"):
+        read_password(path)
