@@ -86,7 +86,7 @@ class Publisher:
             self._loop.call_soon_threadsafe(self._connected.set)
 
     def _on_connect_fail(self, _client: mqtt.Client, _userdata: object) -> None:
-        log.warning("broker: cannot be reached, trying again; summaries wait in the outbox")
+        log.warning("broker: cannot be reached or not trusted (check host, port and ca_file); trying again")
 
     def _on_disconnect(
         self, _client: mqtt.Client, _userdata: object, _flags: object, reason: ReasonCode, _properties: object

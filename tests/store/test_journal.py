@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sqlite3
 import stat
@@ -113,7 +112,7 @@ def test_a_device_keeps_its_id(tmp_path: Path) -> None:
 def test_a_transaction_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     with Journal(tmp_path) as journal:
         session = journal.open_session(new_session(), [second(0)])
-        with pytest.raises(JournalError, match="journal.sqlite3: cannot be written"):
+        with pytest.raises(JournalError, match=r"journal\.sqlite3: cannot be written"):
             journal.accept(session, [second(1), second(0)])
         assert journal.seconds(session) == [second(0)]
         journal.accept(session, [second(1)])
@@ -148,45 +147,24 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 
 # Every state of recording, and what must be left when the process is killed in it: seconds, open sessions, outbox.
+OPEN = "session = journal.open_session(new, [s(0)]);"
+CLOSE = "journal.close_session(session, interrupted=False, enqueue=True);"
 KILLED_IN = {
-    "nothing_recorded": ("", (0, 0, 0)),
-    "first_second_being_written": ("journal._insert_session(new, [s(0)]); die()", (0, 0, 0)),
-    "session_open": ("session = journal.open_session(new, [s(0)]); die()", (1, 1, 0)),
-    "later_seconds_being_written": (
-        "session = journal.open_session(new, [s(0)]); begin(); journal._insert(session, [s(1), s(2)]); die()",
-        (1, 1, 0),
-    ),
-    "later_seconds_accepted": (
-        "session = journal.open_session(new, [s(0)]); journal.accept(session, [s(1), s(2)]); die()",
-        (3, 1, 0),
-    ),
+    "nothing_recorded": ("die()", (0, 0, 0)),
+    "first_second_being_written": ("begin(); journal._insert_session(new, [s(0)]); die()", (0, 0, 0)),
+    "session_open": (OPEN + "die()", (1, 1, 0)),
+    "later_seconds_being_written": (OPEN + "begin(); journal._insert(session, [s(1), s(2)]); die()", (1, 1, 0)),
+    "later_seconds_accepted": (OPEN + "journal.accept(session, [s(1), s(2)]); die()", (3, 1, 0)),
     "summary_being_stored": (
-        "session = journal.open_session(new, [s(0)]); begin();"
-        "journal._store_summary(session, interrupted=False, enqueue=True); die()",
+        OPEN + "begin(); journal._store_summary(session, interrupted=False, enqueue=True); die()",
         (1, 1, 0),
     ),
-    "summary_queued": (
-        "session = journal.open_session(new, [s(0)]);"
-        "journal.close_session(session, interrupted=False, enqueue=True); die()",
-        (1, 0, 1),
-    ),
-    "sent_but_not_acknowledged": (
-        "session = journal.open_session(new, [s(0)]);"
-        "journal.close_session(session, interrupted=False, enqueue=True); journal.outbox(); die()",
-        (1, 0, 1),
-    ),
+    "summary_queued": (OPEN + CLOSE + "die()", (1, 0, 1)),
     "acknowledged_message_being_deleted": (
-        "session = journal.open_session(new, [s(0)]);"
-        "journal.close_session(session, interrupted=False, enqueue=True);"
-        "begin(); journal._db.execute('DELETE FROM outbox'); die()",
+        OPEN + CLOSE + "begin(); journal._db.execute('DELETE FROM outbox'); die()",
         (1, 0, 1),
     ),
-    "acknowledged_message_deleted": (
-        "session = journal.open_session(new, [s(0)]);"
-        "journal.close_session(session, interrupted=False, enqueue=True);"
-        "journal.delete_sent(journal.outbox()[0].id); die()",
-        (1, 0, 0),
-    ),
+    "acknowledged_message_deleted": (OPEN + CLOSE + "journal.delete_sent(journal.outbox()[0].id); die()", (1, 0, 0)),
 }
 
 
@@ -205,10 +183,10 @@ def test_killed_in(state: str, tmp_path: Path) -> None:
         s = lambda t_s: Second(t_s, 120.0, (), {{}})
         begin = lambda: journal._db.execute("BEGIN IMMEDIATE")
         die = lambda: os.kill(os.getpid(), signal.SIGKILL)
-        {"begin();" if state == "first_second_being_written" else ""}{steps or "die()"}
+        {steps}
         """
     )
-    killed = subprocess.run([sys.executable, "-c", program, tmp_path], check=False, env={**os.environ})
+    killed = subprocess.run([sys.executable, "-c", program, tmp_path], check=False)
     assert killed.returncode == -signal.SIGKILL
 
     with Journal(tmp_path) as journal:
