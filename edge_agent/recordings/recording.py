@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ class Recording:
         sport: `running`, `cycling`, ... in lower case, `unknown` where the layout does not say.
         source: the layout or data set it was read from.
         licence: SPDX identifier of the data's licence, or `own` for a user's own files.
+        started_at: wall time of second 0, in UTC; None where the layout does not say.
         channels: a subset of `CHANNELS`, each float32 of shape (seconds,), NaN where missing: index i is second i,
             so a pause in the file is a run of NaN.
         rr_intervals_ms: second to the beat-to-beat intervals (ms) recorded in it.
@@ -33,6 +35,7 @@ class Recording:
     sport: str
     source: str
     licence: str
+    started_at: datetime | None
     channels: Mapping[str, NDArray[np.float32]]
     rr_intervals_ms: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
 
@@ -45,5 +48,5 @@ class Recording:
         """Play the recording as the 1 Hz frames a live session would give."""
         columns = {name: values.tolist() for name, values in self.channels.items()}
         for t_s in range(self.duration_s):
-            present = {name: v for name, values in columns.items() if (v := values[t_s]) == v}  # noqa: PLR0124 - NaN
+            present = {name: v for name, values in columns.items() if (v := values[t_s]) == v}  # not NaN
             yield Frame(t_s=t_s, rr_intervals_ms=self.rr_intervals_ms.get(t_s, ()), **present)

@@ -179,7 +179,7 @@ def test_a_member_with_a_path_is_never_unpacked(tmp_path: Path) -> None:
 
 
 @given(data=st.data())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
 def test_a_bundle_with_bytes_changed_is_read_rightly_or_refused(data: st.DataObject, tmp_path: Path) -> None:
     path = write(tmp_path / "b.zip")
     content = bytearray(path.read_bytes())

@@ -161,7 +161,7 @@ KILLED_IN = {
     ),
     "summary_queued": (OPEN + CLOSE + "die()", (1, 0, 1)),
     "acknowledged_message_being_deleted": (
-        OPEN + CLOSE + "begin(); journal._db.execute('DELETE FROM outbox'); die()",
+        OPEN + CLOSE + "begin(); journal._db.execute('DELETE FROM outbox'); die()",  # noqa: S608 - a program
         (1, 0, 1),
     ),
     "acknowledged_message_deleted": (OPEN + CLOSE + "journal.delete_sent(journal.outbox()[0].id); die()", (1, 0, 0)),
