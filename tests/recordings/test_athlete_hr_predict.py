@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import csv
-from datetime import datetime
 from datetime import UTC, datetime
 from pathlib import Path
 
