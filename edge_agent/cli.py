@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
 import logging
 import os
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent import __version__
+from edge_agent.demo import command as demo_command
 from edge_agent.errors import HeartlineError
 
 if TYPE_CHECKING:
@@ -58,6 +58,10 @@ def _parser() -> argparse.ArgumentParser:
     scan.add_argument("--seconds", type=float, default=10.0, help="how long to listen (default: %(default)g)")
     scan.set_defaults(run=_scan)
 
+    demo = commands.add_parser("demo", help="try the whole agent on a virtual strap, radio and broker")
+    demo_command.add_arguments(demo)
+    demo.set_defaults(run=demo_command.run)
+
     replay = commands.add_parser("replay", help="feed recordings through the agent's pipeline")
     replay.add_argument("files", type=Path, nargs="+", metavar="FILE", help="recordings or folders of them, in order")
     replay.add_argument("--athlete", default="athlete", metavar="NAME", help="whose they are (default: %(default)s)")
@@ -73,6 +77,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(args: argparse.Namespace) -> int:
+    import asyncio
+
     from edge_agent.agent.agent import run_until_signalled
     from edge_agent.agent.clock import SystemClock
     from edge_agent.config import load_config
@@ -83,6 +89,8 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _scan(args: argparse.Namespace) -> int:
+    import asyncio
+
     from edge_agent.sensors.links.scan import scan_for_straps
 
     straps = asyncio.run(scan_for_straps(args.seconds))
@@ -143,8 +151,8 @@ def _print_scores(scores: Mapping[int, ForecastScore]) -> None:
     for horizon_s, score in scores.items():
         if score.scored:
             print(
-                f"  {horizon_s:3d} s ahead: {score.mae_bpm:5.2f} bpm off, the last value {score.persistence_mae_bpm:5.2f}"
-                f" ({score.scored} forecasts)"
+                f"  {horizon_s:3d} s ahead: {score.mae_bpm:5.2f} bpm off, "
+                f"the last value {score.persistence_mae_bpm:5.2f} ({score.scored} forecasts)"
             )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable
 
 from bleak import BleakClient, BleakScanner
@@ -21,6 +22,8 @@ log = logging.getLogger(__name__)
 
 SERVICE_UUID = normalize_uuid_16(heart_rate.SERVICE)
 MEASUREMENT_UUID = normalize_uuid_16(heart_rate.MEASUREMENT)
+
+_ADDRESS = re.compile("([0-9A-Fa-f]{2}[:_]){5}[0-9A-Fa-f]{2}")  # as Bluetooth and as D-Bus paths write it
 
 # A strap advertises at least every 1.28 s (Heart Rate Profile 1.0, table 5.1, reduced power), a scanner listens part of
 # the time: 10 s see it several times over. After that the scan begins anew, which also clears a scan that died.
@@ -47,8 +50,9 @@ class HeartRateStrap:
             try:
                 await self._connect_once()
             except (BleakError, OSError, TimeoutError) as error:
-                # No address or name here: the log must not say who was where.
-                log.warning("strap: %s: %s; trying again in %.0f s", type(error).__name__, error, RETRY_S)
+                # The log must not say who was where.
+                reason = _ADDRESS.sub("(address)", str(error))
+                log.warning("strap: %s: %s; trying again in %.0f s", type(error).__name__, reason, RETRY_S)
             await asyncio.sleep(RETRY_S)
 
     async def _connect_once(self) -> None:

@@ -1,0 +1,64 @@
+# Everything from a clean checkout on Debian 12 or later, Raspberry Pi OS included: set-up is part of each target.
+#   make demo ARGS="--speed 30"     arguments for the command behind a target
+#   make test PYTHON=python3.13     another interpreter (remove the virtual environments first: make clean)
+PYTHON ?= python3
+ARGS ?=
+
+DEMO := .venv
+DEV := .venv-dev
+
+# Debian keeps mosquitto in /usr/sbin, which is not on every user's path.
+export PATH := $(PATH):/usr/sbin:/sbin
+# Someone else's environment must not leak into ours.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-arm bench lint clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(DEMO)/installed ## the whole way from a virtual strap to a summary at a broker
+	$(DEMO)/bin/edge-agent demo $(ARGS)
+
+test: lint ## lint, types and every test but the emulated ARM devices (make test-arm)
+	$(call packages,command -v mosquitto && command -v mosquitto_sub && command -v dbus-daemon,\
+		mosquitto mosquitto-clients dbus-daemon)
+	$(DEV)/bin/python -m pytest -m "not arm" $(ARGS)
+
+test-arm: $(DEV)/installed ## the built wheel on emulated arm64 devices (root)
+	$(call packages,command -v mmdebstrap && command -v qemu-aarch64-static,mmdebstrap qemu-user-static)
+	$(DEV)/bin/python -m pytest -m arm -rP tests/arm $(ARGS)
+
+bench: $(DEV)/installed ## what a second of replay costs here
+	$(DEV)/bin/python -m tests.benchmark
+
+lint: $(DEV)/installed ## style, format and types
+	$(DEV)/bin/ruff check
+	$(DEV)/bin/ruff format --check
+	$(DEV)/bin/mypy
+
+clean: ## remove the virtual environments, caches and emulated devices
+	rm -rf --one-file-system $(DEMO) $(DEV) .arm .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+
+# Two environments, since the demo needs no tensorflow. Each is made again when what it installs changes.
+$(DEMO)/installed: EXTRAS := demo
+$(DEV)/installed: EXTRAS := dev
+$(DEMO)/installed $(DEV)/installed: pyproject.toml
+	$(call packages,$(PYTHON) -c 'import ensurepip',python3-venv)
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
+	@touch $@
+
+# $(call packages,CHECK,PACKAGES): where the shell command CHECK fails, install the Debian packages, or name the command
+# that does when root's rights are out of reach.
+define packages
+@{ $(1); } >/dev/null 2>&1 || { \
+	install="apt-get install --yes --no-install-recommends $(strip $(2))"; \
+	if [ "$$(id -u)" = 0 ]; then sudo=; else sudo="sudo --non-interactive"; fi; \
+	echo "installing: $(strip $(2))"; \
+	{ $$sudo apt-get update --quiet --quiet; $$sudo env DEBIAN_FRONTEND=noninteractive $$install --quiet --quiet; } \
+		</dev/null && { $(1); } >/dev/null || { \
+		echo "make $(MAKECMDGOALS) needs packages that could not be installed. Run this, then try again:" >&2; \
+		echo "    sudo apt-get update && sudo $$install" >&2; exit 1; }; }
+endef

@@ -1,0 +1,173 @@
+"""The agent as its user runs it: a process of its own, a strap on a radio, a real broker, real runs."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import signal
+import sqlite3
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+import msgspec
+import pytest
+
+from edge_agent.agent.clock import SystemClock
+from edge_agent.demo.radio import VirtualRadio, virtual_radio
+from edge_agent.demo.simulation import StrapSecond
+from edge_agent.demo.strap import VirtualStrap
+from edge_agent.store.summary import Summary
+from tests.demo.virtual_room import until
+from tests.mosquitto import mosquitto, program
+
+# A notification that is late by HOLD_S of the agent's time is a gap. At this speed that is a quarter of a real second,
+# which a busy machine takes now and then.
+SPEED = 12.0
+LOST_AT_MOST = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What the agent under test is connected to."""
+
+    radio: VirtualRadio
+    strap: VirtualStrap
+    config: Path
+    store: Path
+    subscriber: asyncio.subprocess.Process
+
+    @asynccontextmanager
+    async def agent(self) -> AsyncIterator[asyncio.subprocess.Process]:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "edge_agent.demo.agent_process"),
+            *("--hci", self.radio.transport, "--speed", str(SPEED), "--config", str(self.config)),
+        )
+        try:
+            yield process
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+
+    def journalled(self) -> list[tuple[int, float | None]]:
+        """Seconds and heart rates that are on the disk now."""
+        db = sqlite3.connect(f"file:{self.store}/journal.sqlite3?mode=ro", uri=True)
+        try:
+            return db.execute("SELECT t_s, heart_rate_bpm FROM second ORDER BY session_id, t_s").fetchall()
+        except sqlite3.OperationalError:  # not made yet
+            return []
+        finally:
+            db.close()
+
+    async def summary(self) -> Summary:
+        """The next summary that mosquitto's own client receives."""
+        assert self.subscriber.stdout is not None
+        line = await asyncio.wait_for(self.subscriber.stdout.readline(), 30)
+        return msgspec.json.decode(line, type=Summary)
+
+    async def no_further_summary(self) -> bool:
+        assert self.subscriber.stdout is not None
+        try:
+            await asyncio.wait_for(self.subscriber.stdout.readline(), 2)
+        except TimeoutError:
+            return True
+        return False
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    async with virtual_radio() as radio:
+        with mosquitto(tmp_path) as port:
+            strap = VirtualStrap(radio.link)
+            await strap.power_on()
+            config = tmp_path / "agent.toml"
+            config.write_text(
+                f'[strap]\nname = "{strap.name}"\n[athlete]\nname = "ada"\n'
+                f'[store]\ndirectory = "store"\n[mqtt]\nhost = "127.0.0.1"\nport = {port}\n'
+            )
+            subscriber = await asyncio.create_subprocess_exec(
+                *("stdbuf", "-oL", program("mosquitto_sub"), "-h", "127.0.0.1", "-p", str(port), "-q", "1"),
+                *("-t", "heartline/+/session"),
+                stdout=asyncio.subprocess.PIPE,
+            )
+            try:
+                yield Bench(radio, strap, config, tmp_path / "store", subscriber)
+            finally:
+                subscriber.terminate()
+                await subscriber.communicate()
+                strap.power_off()
+
+
+def heart_rates_of(run: Path) -> list[int]:
+    """Heart rate of a run, read without Heartline."""
+    with run.open(newline="") as file:
+        return [round(float(row["heart_rate"])) for row in csv.DictReader(file)]
+
+
+async def play(strap: VirtualStrap, heart_rates_bpm: list[int]) -> None:
+    await strap.play((StrapSecond(bpm, ()) for bpm in heart_rates_bpm), clock=SystemClock(SPEED))
+
+
+@pytest.mark.timeout(150)
+async def test_a_real_run_from_strap_to_broker(bench: Bench, data_root: Path) -> None:
+    (run,) = (data_root / "athlete-hr-predict" / "published-test").glob("RUN_2021-08-05*.csv")
+    expected = heart_rates_of(run)[:600]
+    async with bench.agent() as agent:
+        await asyncio.wait_for(bench.strap.wait_for_subscriber(), 30)
+        await play(bench.strap, expected)
+        agent.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(agent.wait(), 30) == 0
+    summary = await bench.summary()
+
+    assert summary.athlete == "ada"
+    assert not summary.interrupted
+    assert summary.duration_s == pytest.approx(len(expected), abs=5)
+    assert summary.recorded_s == pytest.approx(len(expected), rel=LOST_AT_MOST)
+    assert summary.heart_rate_mean_bpm == pytest.approx(fmean(expected), abs=0.5)
+    assert summary.heart_rate_max_bpm == pytest.approx(max(expected), abs=1)
+    assert summary.heart_rate_min_bpm == pytest.approx(min(expected), abs=1)
+    assert set(summary.forecast) == {10, 30, 60}
+    for horizon_s, score in summary.forecast.items():
+        assert score.scored == pytest.approx(len(expected) - horizon_s, rel=2 * LOST_AT_MOST)
+    assert [row[0] for row in bench.journalled()] == list(range(len(bench.journalled())))
+    assert await bench.no_further_summary()
+
+
+@pytest.mark.timeout(150)
+async def test_an_agent_killed_in_mid_session_loses_nothing_and_sends_its_summary_once(
+    bench: Bench, data_root: Path
+) -> None:
+    (run,) = (data_root / "athlete-hr-predict" / "published-test").glob("RUN_2021-08-05*.csv")
+    expected = heart_rates_of(run)[:200]
+    async with bench.agent() as agent:
+        await asyncio.wait_for(bench.strap.wait_for_subscriber(), 30)
+        playing = asyncio.create_task(play(bench.strap, expected))
+        await until(lambda: len(bench.journalled()) > 100, timeout_s=30)
+        agent.kill()
+        await agent.wait()
+        playing.cancel()
+        await asyncio.gather(playing, return_exceptions=True)
+    before = bench.journalled()
+    assert await bench.no_further_summary()
+
+    async with bench.agent() as agent:
+        summary = await bench.summary()
+        assert summary.interrupted
+        assert summary.duration_s == before[-1][0] + 1
+        assert summary.recorded_s == sum(bpm is not None for _, bpm in before)
+        assert summary.heart_rate_max_bpm == max(bpm for _, bpm in before if bpm is not None)
+        assert bench.journalled() == before
+
+        await until(lambda: bench.strap.subscribed, timeout_s=30)
+        await play(bench.strap, expected[-40:])
+        agent.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(agent.wait(), 30) == 0
+    second = await bench.summary()
+    assert not second.interrupted
+    assert second.session_id != summary.session_id
+    assert bench.journalled()[: len(before)] == before
+    assert await bench.no_further_summary()

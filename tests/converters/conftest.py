@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import contextlib
+
+# Before tensorflow: tflite-runtime reads its models wrongly in a process that has loaded tensorflow's copy of it first.
+with contextlib.suppress(ImportError):
+    import tflite_runtime.interpreter  # noqa: F401
+
+from pathlib import Path
+
+import keras
+import msgspec
+import pytest
+
+from edge_agent.inference.bundle import DataSource, Metric
+from edge_agent.signals.features import CONTRACT, FEATURE_NAMES
+from training.dataset import HORIZONS_S
+from training.manifest import CELL, MANIFEST, TrainingManifest
+from training.workout.model import QUANTILES, build_cell
+
+HIDDEN = 16  # above 1024 weights per matrix: below, the converter leaves them in float32
+
+
+@pytest.fixture(scope="session")
+def trained_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What edge-train writes, with a small cell that nobody trained."""
+    folder = tmp_path_factory.mktemp("trained")
+    keras.utils.set_random_seed(5)
+    cell = build_cell(len(FEATURE_NAMES), HIDDEN)
+    cell.save(folder / CELL)
+    manifest = TrainingManifest(
+        task="workout",
+        version="0.0.0+test",
+        contract=CONTRACT,
+        features=FEATURE_NAMES,
+        state_size=2 * HIDDEN,
+        horizons_s=HORIZONS_S,
+        quantiles=QUANTILES,
+        data=(DataSource("synthetic", "own", "own recordings", 2, 1.5),),
+        metrics=(
+            Metric("held-out sessions", "persistence", 10, 1.6),
+            Metric("held-out sessions", "persistence", 30, 3.9),
+            Metric("held-out sessions", "persistence", 60, 6.1),
+        ),
+        limits=("No medical device.",),
+    )
+    (folder / MANIFEST).write_bytes(msgspec.json.encode(manifest))
+    return folder
