@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import os
 import signal
 import sqlite3
 import sys
@@ -50,7 +51,7 @@ class Bench:
             yield process
         finally:
             if process.returncode is None:
-                process.kill()
+                os.kill(process.pid, signal.SIGKILL)
             await process.wait()
 
     def journalled(self) -> list[tuple[int, float | None]]:
@@ -147,7 +148,7 @@ async def test_an_agent_killed_in_mid_session_loses_nothing_and_sends_its_summar
         await asyncio.wait_for(bench.strap.wait_for_subscriber(), 30)
         playing = asyncio.create_task(play(bench.strap, expected))
         await until(lambda: len(bench.journalled()) > 100, timeout_s=30)
-        agent.kill()
+        os.kill(agent.pid, signal.SIGKILL)
         await agent.wait()
         playing.cancel()
         await asyncio.gather(playing, return_exceptions=True)
