@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+
+# Before tensorflow: tflite-runtime fails in a process that has loaded tensorflow's copy of it first.
+with contextlib.suppress(ImportError):
+    import tflite_runtime.interpreter  # noqa: F401
+
 import os
 from pathlib import Path
 

@@ -1,11 +1,5 @@
 from __future__ import annotations
 
-import contextlib
-
-# Before tensorflow: tflite-runtime reads its models wrongly in a process that has loaded tensorflow's copy of it first.
-with contextlib.suppress(ImportError):
-    import tflite_runtime.interpreter  # noqa: F401
-
 import csv
 from pathlib import Path
 

@@ -1,0 +1,74 @@
+"""The model card: what a person should know before they rely on a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from converters.verify import Comparison
+from edge_agent.inference.bundle import Manifest
+from training.tables import table
+
+
+def card(manifest: Manifest, comparisons: Sequence[Comparison], *, limits: Sequence[str], bundle_bytes: int) -> str:
+    """The card of a bundle.
+
+    Args:
+        manifest: of the bundle.
+        comparisons: every form on every runtime against the Keras cell.
+        limits: what the model is not good for.
+        bundle_bytes: size of the bundle.
+    """
+    horizons = "/".join(str(h) for h in manifest.horizons_s)
+    quantiles = "/".join(f"{q:.0%}" for q in manifest.quantiles)
+    outputs = len(manifest.horizons_s) * len(manifest.quantiles)
+    sections = [
+        f"# Model card: {manifest.task} {manifest.version}",
+        (
+            f"Forecasts heart rate {horizons} s ahead as the {quantiles} quantiles of the change from now, once a "
+            "second, from heart rate and whatever of speed, altitude, cadence and power is there. An LSTM of "
+            f"{manifest.state_size // 2} units, run one second at a time: `x` (1, {len(manifest.features)}) and "
+            f"`state` (1, {manifest.state_size}) in, `y` (1, {outputs}) and the next `state` out. Feature contract "
+            f"`{manifest.contract}`, agent {manifest.minimum_agent_version} or newer. "
+            f"The bundle is {bundle_bytes / 1000:.0f} kB."
+        ),
+        "## Limits\n\n" + "\n".join(f"- {limit}" for limit in limits),
+        "## Data\n\nThe weights were fitted to recordings of these data sets; no sample of them is in the bundle.\n\n"
+        + table(
+            ["data set", "licence", "source", "people", "hours"],
+            [[d.name, d.licence, d.url, str(d.people), f"{d.hours:.1f}"] for d in manifest.data],
+            text_columns=3,
+        ),
+        "## Error\n\nMean absolute error in bpm; every method on the same seconds.\n\n" + _metrics(manifest),
+        (
+            "## Forms\n\nEach form against the float Keras cell, state carried from the first second to the last of a "
+            "made-up two-hour session in which every sensor goes missing in turn. Step times are of the machine that "
+            "converted; they are no promise for a device.\n\n"
+        )
+        + table(
+            ["recipe", "runtime", "kB", "largest error (bpm)", "mean (bpm)", "mean, last tenth (bpm)", "step (µs)"],
+            [
+                [
+                    f"`{c.recipe}`",
+                    c.runtime,
+                    f"{c.model_bytes / 1000:.0f}",
+                    f"{c.max_error_bpm:.2g}",
+                    f"{c.mean_error_bpm:.2g}",
+                    f"{c.last_error_bpm:.2g}",
+                    f"{c.step_us:.1f}",
+                ]
+                for c in comparisons
+            ],
+            text_columns=2,
+        ),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _metrics(manifest: Manifest) -> str:
+    names = list(dict.fromkeys((m.data_set, m.method) for m in manifest.metrics))
+    errors = {(m.data_set, m.method, m.horizon_s): m.mae_bpm for m in manifest.metrics}
+    rows = [
+        [data_set, method, *(f"{errors[data_set, method, h]:.2f}" for h in manifest.horizons_s)]
+        for data_set, method in names
+    ]
+    return table(["data set", "method", *(f"{h} s" for h in manifest.horizons_s)], rows, text_columns=2)

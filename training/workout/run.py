@@ -1,0 +1,178 @@
+"""A whole training run: split, train over seeds and folds, score, report, and keep the best cell."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import keras
+import msgspec
+import numpy as np
+import tensorflow as tf
+
+from edge_agent import __version__
+from edge_agent.inference.bundle import Metric
+from edge_agent.signals.features import CONTRACT, FEATURE_NAMES
+from training.baselines import Baseline, baselines
+from training.dataset import HORIZONS_S, PUBLISHED_TEST, Dataset, Session
+from training.manifest import CELL, MANIFEST, TrainingManifest, sources
+from training.report import Results, SeedRun, markdown
+from training.splits import Split, by_person, by_session
+from training.workout import plots
+from training.workout.evaluate import DataSetScore, Scoreboard, measure_drift
+from training.workout.fit import Epoch, Fitted, Judge, Settings, fit
+from training.workout.model import QUANTILES
+
+RESULTS = "metrics.json"
+REPORT = "report.md"
+
+_LIMITS = (
+    "No medical device: it must not be used to diagnose, to treat, or to decide whether exercise is safe.",
+    "Trained on few people; on others it can be worse than showing the last value.",
+    "Made for steady and interval running and cycling; other sports are untested.",
+    "Heart rate from a sensor that slips or locks onto cadence gives forecasts of that artefact.",
+)
+
+
+def run(
+    dataset: Dataset, out: Path, *, seeds: int, settings: Settings, on_epoch: Callable[[str, Epoch], None]
+) -> Results:
+    """Train, score and report.
+
+    Args:
+        dataset: sessions to use.
+        out: folder to write the cell, its manifest, the report, its pictures and the metrics to.
+        seeds: how many times to train, from seeds 0, 1, ...
+        settings: how to train.
+        on_epoch: called after each epoch with what is being trained.
+
+    Raises:
+        TrainingError: there are too few sessions.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    split = by_session(dataset.sessions)
+    fitted = _fit_all(split, seeds, settings, on_epoch)
+    chosen = min(fitted, key=lambda f: f.validation_loss)
+    compared = _fitted_baselines(split)
+
+    boards = []
+    if dataset.published_test:
+        boards.append(_board(PUBLISHED_TEST, dataset.published_test, compared, fitted))
+    for source in sorted({s.recording.source for s in split.scored}):
+        held_out = [s for s in split.scored if s.recording.source == source]
+        boards.append(_board(f"{source}, held-out sessions", held_out, compared, fitted))
+    boards += _unseen_people(dataset.sessions, seeds, settings, on_epoch)
+
+    scores = [board.score() for board in boards]
+    results = Results(
+        horizons_s=list(HORIZONS_S),
+        data_sets=scores,
+        seeds=[SeedRun(f.seed, len(f.history), f.best_epoch + 1, f.validation_loss) for f in fitted],
+        chosen_seed=chosen.seed,
+        drift=measure_drift(_one_source(split.scored), chosen.cell),
+        environment=_environment(split),
+        unreadable=[str(error) for error in dataset.errors],
+    )
+    _write(out, chosen, split, results, boards)
+    return results
+
+
+def trainings(dataset: Dataset, seeds: int) -> int:
+    """How many cells `run` trains."""
+    return seeds * (1 + sum(1 for _ in by_person(dataset.sessions)))
+
+
+def _fit_all(split: Split, seeds: int, settings: Settings, on_epoch: Callable[[str, Epoch], None]) -> list[Fitted]:
+    return [
+        fit(
+            split.train,
+            split.validation,
+            seed=seed,
+            settings=settings,
+            on_epoch=lambda epoch, seed=seed: on_epoch(f"{split.name}, seed {seed}", epoch),  # type: ignore[misc]
+        )
+        for seed in range(seeds)
+    ]
+
+
+def _fitted_baselines(split: Split) -> list[Baseline]:
+    made = baselines()
+    for baseline in made:
+        baseline.fit(split.train + split.validation)
+    return made
+
+
+def _board(name: str, sessions: list[Session], compared: list[Baseline], fitted: Sequence[Fitted]) -> Scoreboard:
+    board = Scoreboard(name)
+    board.add(sessions, compared, [f.cell for f in fitted])
+    return board
+
+
+def _unseen_people(
+    sessions: list[Session], seeds: int, settings: Settings, on_epoch: Callable[[str, Epoch], None]
+) -> list[Scoreboard]:
+    boards: dict[str, Scoreboard] = {}
+    for split in by_person(sessions):
+        board = boards.setdefault(split.name, Scoreboard(split.name))
+        cells = [f.cell for f in _fit_all(split, seeds, settings, on_epoch)]
+        board.add(split.scored, _fitted_baselines(split), cells)
+    return list(boards.values())
+
+
+def _one_source(sessions: list[Session]) -> list[Session]:
+    """The sessions of the source with most seconds: joined, they could be one athlete's."""
+    seconds: dict[str, int] = {}
+    for session in sessions:
+        seconds[session.recording.source] = seconds.get(session.recording.source, 0) + len(session.x)
+    largest = max(seconds, key=lambda source: seconds[source])
+    return [s for s in sessions if s.recording.source == largest]
+
+
+def _environment(split: Split) -> dict[str, str]:
+    return {
+        "sessions": f"{len(split.train)} to train, {len(split.validation)} to validate, {len(split.scored)} held out",
+        "Python": platform.python_version(),
+        "TensorFlow": tf.__version__,
+        "Keras": keras.__version__,
+        "NumPy": np.__version__,
+        "machine": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def _write(out: Path, chosen: Fitted, split: Split, results: Results, boards: Sequence[Scoreboard]) -> None:
+    chosen.cell.save(out / CELL)
+    (out / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(_manifest(chosen, split, results.data_sets))))
+    (out / RESULTS).write_bytes(msgspec.json.format(msgspec.json.encode(results)))
+    shown = boards[0].sessions[len(boards[0].sessions) // 2]
+    plots.fans(shown, Judge([shown]).predict(chosen.cell)[0], out / "workout-fans.png")
+    plots.errors(results.data_sets, out / "workout-errors.png")
+    plots.calibration(results.data_sets, out / "workout-calibration.png")
+    images = [
+        ("workout-fans.png", f"Forecast fans on a session of {boards[0].name}, which the model has not seen"),
+        ("workout-errors.png", "Error by horizon; whiskers are the standard deviation over seeds"),
+        ("workout-calibration.png", "Calibration: how often heart rate came out below each forecast quantile"),
+    ]
+    (out / REPORT).write_text(markdown(results, images), encoding="utf-8")
+
+
+def _manifest(chosen: Fitted, split: Split, scores: Sequence[DataSetScore]) -> TrainingManifest:
+    digest = hashlib.sha256(b"".join(w.tobytes() for w in chosen.cell.get_weights())).hexdigest()
+    return TrainingManifest(
+        task="workout",
+        version=f"{__version__}+{digest[:8]}",
+        contract=CONTRACT,
+        features=FEATURE_NAMES,
+        state_size=2 * chosen.cell.get_layer("lstm").units,
+        horizons_s=HORIZONS_S,
+        quantiles=QUANTILES,
+        data=sources(split.train),
+        metrics=tuple(
+            Metric(score.name, method.name, horizon_s, round(mae, 3))
+            for score in scores
+            for method in score.methods
+            for horizon_s, mae in zip(HORIZONS_S, method.mae_bpm, strict=True)
+        ),
+        limits=_LIMITS,
+    )
