@@ -52,7 +52,8 @@ class Cell:
 
     def _by_size(self, details: list[dict[str, Any]]) -> tuple[int, int]:
         """Tensor indices of the value and of the state, told apart by their size."""
-        state, values = [], []
+        state: list[int] = []
+        values: list[int] = []
         for tensor in details:
             (state if tensor["shape"][-1] == self.state_size else values).append(int(tensor["index"]))
         if len(state) != 1 or len(values) != 1:

@@ -44,7 +44,8 @@ class SecondGrid:
 
     def next_frame(self) -> Frame:
         """The next second, from all that arrived in it; to be called when it is due."""
-        end_s, rr_intervals_ms = self.due_s, []
+        end_s = self.due_s
+        rr_intervals_ms: list[float] = []
         while self._waiting and self._waiting[0][0] < end_s:
             arrival_s, measurement = self._waiting.popleft()
             rr_intervals_ms += measurement.rr_intervals_ms

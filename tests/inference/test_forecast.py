@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import msgspec
 import pytest
@@ -19,7 +20,7 @@ from edge_agent.signals.frame import Frame
 HORIZONS_S = (10, 30, 60)
 
 
-def play(bundle: Bundle, cell: Cell, rates: list[float | None]) -> list[Forecast]:
+def play(bundle: Bundle, cell: Cell, rates: Sequence[float | None]) -> list[Forecast]:
     forecaster = WorkoutForecaster(bundle, cell)
     return [forecaster.step(Frame(t, bpm)) for t, bpm in enumerate(rates)]
 
