@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,10 +17,15 @@ from edge_agent.demo import command as demo_command
 from edge_agent.errors import HeartlineError
 
 if TYPE_CHECKING:
+    from edge_agent.agent.replay import ReplayLine
+    from edge_agent.errors import RecordingError
+    from edge_agent.recordings.recording import Recording
     from edge_agent.store.summary import ForecastScore
 
 FAILED = 1
 BAD_INPUT = 2
+
+SHOWN_WEIGHT = 0.005  # of an expert, in `explain`: less rounds to 0 %
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -64,10 +69,23 @@ def _parser() -> argparse.ArgumentParser:
 
     replay = commands.add_parser("replay", help="feed recordings through the agent's pipeline")
     replay.add_argument("files", type=Path, nargs="+", metavar="FILE", help="recordings or folders of them, in order")
-    replay.add_argument("--athlete", default="athlete", metavar="NAME", help="whose they are (default: %(default)s)")
-    replay.add_argument("--state", type=Path, metavar="DIR", help="folder of a journal that keeps the sessions")
+    replay.add_argument("--athlete", metavar="NAME", help="whose they are (default: the person of each recording)")
+    replay.add_argument("--state", type=Path, metavar="DIR", help="keep sessions and what is learned in this folder")
     replay.add_argument("--json", action="store_true", help="print one JSON object per second")
+    replay.add_argument("--explain", action="store_true", help="with --json: say where each forecast comes from")
     replay.set_defaults(run=_replay)
+
+    explain = commands.add_parser("explain", help="say which expert carries a forecast, and what each input does to it")
+    explain.add_argument("file", type=Path, metavar="FILE", help="recording")
+    explain.add_argument("--at", type=int, metavar="T_S", help="second of the forecast (default: the last one)")
+    explain.add_argument("--athlete", metavar="NAME", help="whose it is (default: the person of the recording)")
+    explain.add_argument("--state", type=Path, metavar="DIR", help="folder with what was learned of the athlete")
+    explain.set_defaults(run=_explain)
+
+    forget = commands.add_parser("forget", help="delete what was learned of an athlete; recorded sessions stay")
+    forget.add_argument("athlete", metavar="NAME")
+    forget.add_argument("--state", type=Path, required=True, metavar="DIR", help="folder given to run or replay")
+    forget.set_defaults(run=_forget)
 
     decode = commands.add_parser("decode", help="decode a Bluetooth characteristic")
     decode.add_argument("uuid", metavar="UUID", help="assigned number of the characteristic, e.g. 2a37")
@@ -105,45 +123,87 @@ def _replay(args: argparse.Namespace) -> int:
     import msgspec
 
     from edge_agent.agent.clock import SystemClock
-    from edge_agent.agent.replay import ReplayLine, keep, replay
-    from edge_agent.inference.bundle import read_bundle
-    from edge_agent.inference.forecast import SHIPPED_BUNDLE
-    from edge_agent.inference.runtime import open_cell
-    from edge_agent.recordings.read import read_recordings
+    from edge_agent.agent.replay import as_second, new_session, replay
+    from edge_agent.inference.workout import WorkoutModel
     from edge_agent.store.journal import Journal
     from edge_agent.store.summary import score_forecasts
 
-    bundle = read_bundle(SHIPPED_BUNDLE)
-    cell = open_cell(bundle)
-    unread = 0
+    model = WorkoutModel(args.state)
+    unread: list[RecordingError] = []
     with Journal(args.state) if args.state else contextlib.nullcontext() as journal:
-        for path in args.files:
-            recordings, errors = read_recordings(path)
-            for error in errors:
-                print(f"edge-agent: {error}", file=sys.stderr)
-            unread += len(errors)
-            for recording in recordings:
-                seconds = []
-                for second in replay(recording, bundle, cell):
-                    seconds.append(second)
-                    if args.json:
-                        line = ReplayLine(recording.session, second.t_s, second.heart_rate_bpm, second.forecast)
-                        print(msgspec.json.encode(line).decode())
-                if not args.json:
-                    print(f"{recording.person} {recording.session}, {recording.duration_s} s")
-                    _print_scores(score_forecasts(seconds))
-                if journal:
-                    new = keep(
-                        journal,
-                        recording,
-                        seconds,
-                        athlete=args.athlete,
-                        model_version=bundle.manifest.version,
-                        clock=SystemClock(),
-                    )
-                    if not new:
-                        print(f"edge-agent: {recording.session} is in the journal already", file=sys.stderr)
+        for recording in _recordings(args.files, unread):
+            athlete = args.athlete or recording.person
+            session = new_session(recording, athlete=athlete, model_version=model.version, clock=SystemClock())
+            known = journal is not None and journal.has_session(session.uuid)
+            if known:
+                print(f"edge-agent: {recording.session} is in the journal already, nothing is learned", file=sys.stderr)
+            seconds = []
+            for line in replay(recording, model, athlete, learn=not known, explain=args.explain):
+                seconds.append(as_second(line, recording))
+                if args.json:
+                    print(msgspec.json.encode(line).decode())
+            if not args.json:
+                print(f"{recording.person} {recording.session}, {recording.duration_s} s")
+                _print_scores(score_forecasts(seconds))
+            if journal and not known:
+                journal.import_session(session, seconds)
     return BAD_INPUT if unread else 0
+
+
+def _recordings(files: Sequence[Path], unread: list[RecordingError]) -> Iterator[Recording]:
+    """The recordings of files and folders, in order; what cannot be read is said, collected, and passed over."""
+    from edge_agent.recordings.read import read_recordings
+
+    for path in files:
+        recordings, errors = read_recordings(path)
+        for error in errors:
+            print(f"edge-agent: {error}", file=sys.stderr)
+        unread += errors
+        yield from recordings
+
+
+def _explain(args: argparse.Namespace) -> int:
+    from edge_agent.agent.replay import replay
+    from edge_agent.inference.workout import WorkoutModel
+
+    model = WorkoutModel(args.state)
+    unread: list[RecordingError] = []
+    for recording in _recordings([args.file], unread):
+        print(f"{recording.person} {recording.session}")
+        lines = list(replay(recording, model, args.athlete or recording.person, learn=False, explain=True))
+        explained = [line for line in lines if line.explanation and (args.at is None or line.t_s <= args.at)]
+        if explained:
+            _print_explanation(explained[-1])
+        else:
+            print("  no forecast up to there: there is no heart rate")
+    return BAD_INPUT if unread else 0
+
+
+def _print_explanation(line: ReplayLine) -> None:
+    """Which expert carries a forecast, and what each input does to it."""
+    print(f"  at {line.t_s} s, heart rate {line.heart_rate_bpm:.0f} bpm")
+    explanation = line.explanation
+    for horizon_s, quantiles in line.forecast.items():
+        if explanation is None or quantiles is None:
+            continue
+        print(f"  in {horizon_s} s: {quantiles.q50:.1f} bpm ({quantiles.q10:.1f} to {quantiles.q90:.1f})")
+        experts = sorted(explanation.experts[horizon_s].items(), key=lambda item: -item[1])
+        print(
+            "    carried by   "
+            + ", ".join(f"{name} {weight:.0%}" for name, weight in experts if weight >= SHOWN_WEIGHT)
+        )
+        masked = ", ".join(f"{name} {moved[horizon_s]:+.1f} bpm" for name, moved in explanation.without.items())
+        print(f"    moves when masked   {masked}")
+
+
+def _forget(args: argparse.Namespace) -> int:
+    from edge_agent.inference.workout import WorkoutModel
+    from edge_agent.store.journal import Journal
+
+    with Journal(args.state):  # nobody may be learning it anew right now
+        forgotten = WorkoutModel(args.state).athletes.forget(args.athlete)
+    print("forgotten" if forgotten else "nothing was learned of this athlete here")
+    return 0 if forgotten else FAILED
 
 
 def _print_scores(scores: Mapping[int, ForecastScore]) -> None:

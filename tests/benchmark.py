@@ -1,28 +1,35 @@
-"""What a second of replay costs, as `make bench` prints it.
+"""What a second costs on this machine, as `make bench` prints it, on one core.
 
-The whole command is timed, as its user waits for it: start of the interpreter, reading, inference and printing, on one
-core.
+Replay is timed as a whole command, as its user waits for it: start of the interpreter, reading, inference and printing.
+Inference is timed second by second: the cell alone, and all of it (features, cell, experts, learning, calibration).
 """
 
 from __future__ import annotations
 
+import math
 import os
 import platform
+import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_agent import __version__
 from edge_agent.inference.bundle import read_bundle
 from edge_agent.inference.forecast import SHIPPED_BUNDLE
 from edge_agent.inference.runtime import open_cell
+from edge_agent.inference.workout import WorkoutModel
+from edge_agent.signals.frame import Frame
 
 SECONDS = 4 * 3600
+DAY_S = 24 * 3600
 REPETITIONS = 7
 AT_LEAST_TIMES_REAL_TIME = 1000
 
@@ -35,17 +42,50 @@ def main() -> int:
     """
     with tempfile.TemporaryDirectory() as folder:
         walls_s = _replay(_recording(Path(folder)))
-    cell = open_cell(read_bundle(SHIPPED_BUNDLE))
+    model = WorkoutModel(None)
     ratio = SECONDS / statistics.median(walls_s)
     print(f"{platform.machine()}, {_cpu()}, Python {platform.python_version()}, numpy {np.__version__}")
-    print(f"heartline {__version__}, {cell.recipe} on {cell.runtime}")
+    print(f"heartline {__version__}, {model.form}")
     print(f"edge-agent replay --json, {SECONDS} s recording, one core, {REPETITIONS} runs:")
     print(f"  median {statistics.median(walls_s):.2f} s, {min(walls_s):.2f} to {max(walls_s):.2f} s")
     print(f"  {1e6 * statistics.median(walls_s) / SECONDS:.0f} us per second of recording, {ratio:.0f} x real time")
+    _print_inference(model)
     if ratio < AT_LEAST_TIMES_REAL_TIME:
         print(f"  slower than the {AT_LEAST_TIMES_REAL_TIME} x that are promised")
         return 1
     return 0
+
+
+def _print_inference(model: WorkoutModel) -> None:
+    bundle = read_bundle(SHIPPED_BUNDLE)
+    cell = open_cell(bundle)
+    x, state = bundle.golden_inputs[:1], np.zeros((1, cell.state_size), np.float32)
+    cell_us = []
+    for _ in range(20_000):
+        begun_ns = time.perf_counter_ns()
+        cell.step(x, state)
+        cell_us.append((time.perf_counter_ns() - begun_ns) / 1000)
+
+    forecaster = model.begin("benchmark")
+    second_us = np.zeros(DAY_S)  # made before, so that the measuring does not grow
+    memory_kb = []
+    for t_s in range(DAY_S):
+        frame = Frame(t_s, 140 + 20 * math.sin(t_s / 60), speed_mps=3 + math.sin(t_s / 60), cadence_rpm=85.0)
+        begun_ns = time.perf_counter_ns()
+        forecaster.step(frame)
+        second_us[t_s] = (time.perf_counter_ns() - begun_ns) / 1000
+        if t_s % 3600 == 3599:
+            memory_kb.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    print("one second of inference, us: median (5 % to 95 % of the seconds)")
+    print(f"  cell {_spread(cell_us)}")
+    print(f"  all  {_spread(second_us)}")
+    grown_kb = memory_kb[-1] - memory_kb[0]
+    print(f"24 h in one session: peak memory {memory_kb[-1] / 1024:.0f} MB, {grown_kb} kB above the first hour's")
+
+
+def _spread(values: Sequence[float] | NDArray[np.float64]) -> str:
+    low, middle, high = np.percentile(values, [5, 50, 95])
+    return f"{middle:.1f} ({low:.1f} to {high:.1f})"
 
 
 def _recording(folder: Path) -> Path:

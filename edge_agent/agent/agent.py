@@ -11,9 +11,7 @@ from collections.abc import AsyncIterator
 from edge_agent.agent.clock import Clock
 from edge_agent.agent.session import LiveSession, begins_session
 from edge_agent.config import AgentConfig
-from edge_agent.inference.bundle import read_bundle
-from edge_agent.inference.forecast import SHIPPED_BUNDLE
-from edge_agent.inference.runtime import open_cell
+from edge_agent.inference.workout import WorkoutModel
 from edge_agent.sensors.links.heart_rate_strap import HeartRateStrap
 from edge_agent.sensors.profiles.heart_rate import HeartRateMeasurement
 from edge_agent.store.journal import Journal
@@ -101,16 +99,10 @@ class _Recorder:
         self._journal = journal
         self._sync = sync
         self._clock = clock
-        self._bundle = read_bundle(SHIPPED_BUNDLE)
-        self._cell = open_cell(self._bundle)
+        self._model = WorkoutModel(config.store.directory)
         self._session: LiveSession | None = None
         self._begun = asyncio.Event()
-        log.info(
-            "model: workout %s, %s on %s",
-            self._bundle.manifest.version,
-            self._cell.recipe,
-            self._cell.runtime,
-        )
+        log.info("model: workout %s, %s", self._model.version, self._model.form)
 
     def close_interrupted(self) -> None:
         """Close what an earlier run could not."""
@@ -127,8 +119,7 @@ class _Recorder:
                 return
             self._session = LiveSession(
                 self._journal,
-                self._bundle,
-                self._cell,
+                self._model,
                 clock=self._clock,
                 athlete=self._athlete,
                 first_arrival_s=arrival_s,

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import msgspec
 
 from edge_agent.agent.clock import Clock
-from edge_agent.inference.bundle import Bundle
-from edge_agent.inference.forecast import Forecast, WorkoutForecaster
-from edge_agent.inference.runtime import Cell
+from edge_agent.inference.adaptive import Explanation
+from edge_agent.inference.forecast import Forecast
+from edge_agent.inference.workout import WorkoutModel
 from edge_agent.recordings.recording import Recording
-from edge_agent.store.journal import Journal, NewSession
+from edge_agent.store.journal import NewSession
 from edge_agent.store.summary import Second
 
-# A recording is known by its athlete, person and session: kept once, however often it is replayed.
+# Of the UUIDs of replayed sessions.
 _NAMESPACE = uuid.UUID("6e5c1a4e-0c4f-4b0e-9d2b-5f1c9d0a7b11")
 
 
-class ReplayLine(msgspec.Struct, frozen=True):
+class ReplayLine(msgspec.Struct, frozen=True, omit_defaults=True):
     """One second of a replay, as `--json` prints it.
 
     Attributes:
@@ -27,43 +28,49 @@ class ReplayLine(msgspec.Struct, frozen=True):
         t_s: seconds since it began.
         heart_rate_bpm: as recorded; None where missing.
         forecast: seconds ahead to quantiles in bpm; None where there is no forecast.
+        explanation: where the forecast comes from; left out unless asked for.
     """
 
     session: str
     t_s: int
     heart_rate_bpm: float | None
     forecast: Forecast
+    explanation: Explanation | None = None
 
 
-def replay(recording: Recording, bundle: Bundle, cell: Cell) -> Iterator[Second]:
-    """Forecast every second of a recording, with no knowledge of the ones after it."""
-    forecaster = WorkoutForecaster(bundle, cell)
-    for frame in recording.frames():
-        yield Second(frame.t_s, frame.heart_rate_bpm, frame.rr_intervals_ms, forecaster.step(frame))
+def replay(
+    recording: Recording, model: WorkoutModel, athlete: str, *, learn: bool = True, explain: bool = False
+) -> Iterator[ReplayLine]:
+    """Forecast every second of a recording, with no knowledge of the ones after it.
 
-
-def keep(
-    journal: Journal,
-    recording: Recording,
-    seconds: Iterable[Second],
-    *,
-    athlete: str,
-    model_version: str,
-    clock: Clock,
-) -> bool:
-    """Record a replayed session in the journal.
-
-    Returns:
-        Whether it is new to the journal.
+    Args:
+        recording: to play.
+        model: to forecast with.
+        athlete: whose recording it is.
+        learn: whether what it teaches of the athlete is kept.
+        explain: whether each second says where its forecast comes from.
     """
-    session = NewSession(
-        uuid=uuid.uuid5(_NAMESPACE, f"{athlete}\n{recording.person}\n{recording.session}"),
+    forecaster = model.begin(athlete, learn=learn)
+    for frame in recording.frames():
+        forecast = forecaster.step(frame)
+        explanation = forecaster.explain() if explain else None
+        yield ReplayLine(recording.session, frame.t_s, frame.heart_rate_bpm, forecast, explanation)
+    if learn:
+        model.athletes.save(athlete)
+
+
+def as_second(line: ReplayLine, recording: Recording) -> Second:
+    """What the journal holds of a replayed second."""
+    return Second(line.t_s, line.heart_rate_bpm, recording.rr_intervals_ms.get(line.t_s, ()), line.forecast)
+
+
+def new_session(recording: Recording, *, athlete: str, model_version: str, clock: Clock) -> NewSession:
+    """A recording as a session of the journal; one athlete's one heart rate has one UUID, whatever the file's name."""
+    digest = hashlib.sha256(recording.channels["heart_rate_bpm"].tobytes()).hexdigest()
+    return NewSession(
+        uuid=uuid.uuid5(_NAMESPACE, f"{athlete}\n{digest}"),
         athlete=athlete,
         started_at=recording.started_at or clock.now(),
         time_trusted=recording.started_at is not None,
         model_version=model_version,
     )
-    if journal.has_session(session.uuid):
-        return False
-    journal.import_session(session, seconds)
-    return True

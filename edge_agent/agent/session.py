@@ -5,9 +5,7 @@ from __future__ import annotations
 import uuid
 
 from edge_agent.agent.clock import Clock
-from edge_agent.inference.bundle import Bundle
-from edge_agent.inference.forecast import WorkoutForecaster
-from edge_agent.inference.runtime import Cell
+from edge_agent.inference.workout import WorkoutModel
 from edge_agent.sensors.profiles.heart_rate import HeartRateMeasurement
 from edge_agent.signals.alignment import SecondGrid, valid_heart_rate_bpm
 from edge_agent.store.journal import Journal, NewSession
@@ -21,25 +19,20 @@ class LiveSession:
     """From the first heart rate to the last; its row in the journal begins with its first second."""
 
     def __init__(
-        self,
-        journal: Journal,
-        bundle: Bundle,
-        cell: Cell,
-        *,
-        clock: Clock,
-        athlete: str,
-        first_arrival_s: float,
+        self, journal: Journal, model: WorkoutModel, *, clock: Clock, athlete: str, first_arrival_s: float
     ) -> None:
         self._journal = journal
+        self._model = model
         self._clock = clock
-        self._forecaster = WorkoutForecaster(bundle, cell)
+        self._athlete = athlete
+        self._forecaster = model.begin(athlete)
         self._grid = SecondGrid(first_arrival_s)
         self._session = NewSession(
             uuid=uuid.uuid4(),
             athlete=athlete,
             started_at=clock.now(),
             time_trusted=clock.time_trusted(),
-            model_version=self._forecaster.model_version,
+            model_version=model.version,
         )
         self._row: int | None = None
         self._idle_s = 0
@@ -74,8 +67,9 @@ class LiveSession:
             self._journal.accept(self._row, seconds)
 
     def close(self, *, enqueue: bool) -> Summary | None:
-        """End the session; None when it did not last a second."""
+        """End the session and keep what was learned in it; None when it did not last a second."""
         self.advance()
+        self._model.athletes.save(self._athlete)
         if self._row is None:
             return None
         return self._journal.close_session(self._row, interrupted=False, enqueue=enqueue)

@@ -1,21 +1,24 @@
-"""The workout model on a live session: each second a forecast of the next minute's heart rate."""
+"""The workout model on a live session: each second its view of the next minute's heart rate."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_agent.errors import BundleError
 from edge_agent.inference.bundle import Bundle
 from edge_agent.inference.runtime import Cell
-from edge_agent.signals.features import CONTRACT, FeatureStream
+from edge_agent.signals.features import CONTRACT, GROUPS, FeatureStream
 from edge_agent.signals.frame import Frame
 
 SHIPPED_BUNDLE = Path(__file__).parent.parent / "models" / "workout.zip"
 
+HORIZONS_S = (10, 30, 60)
 QUANTILES = (0.1, 0.5, 0.9)
 
 # What a heart can do and a strap can say; a forecast is kept inside it.
@@ -37,6 +40,23 @@ class Quantiles(msgspec.Struct, frozen=True):
 # Seconds ahead to the forecast; None where there is none yet.
 Forecast = Mapping[int, Quantiles | None]
 
+NO_FORECAST: Forecast = dict.fromkeys(HORIZONS_S)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """What the model makes of one second.
+
+    Attributes:
+        features: float32 (features,).
+        change_bpm: quantiles of the change from now, float64 (horizons, 3).
+        hidden: the LSTM's hidden state after this second, float32 (units,).
+    """
+
+    features: NDArray[np.float32]
+    change_bpm: NDArray[np.float64]
+    hidden: NDArray[np.float32]
+
 
 class WorkoutForecaster:
     """Carries the LSTM's state through a session."""
@@ -45,30 +65,58 @@ class WorkoutForecaster:
         """Start a session.
 
         Raises:
-            BundleError: the bundle is for another task or another feature contract.
+            BundleError: the bundle is for another task, feature contract, horizons or quantiles.
         """
         manifest = bundle.manifest
-        if (manifest.task, manifest.contract, manifest.quantiles) != ("workout", CONTRACT, QUANTILES):
-            msg = (
-                f"the bundle is for task {manifest.task}, contract {manifest.contract} and quantiles "
-                f"{manifest.quantiles}, this agent makes workout, {CONTRACT} and {QUANTILES}; "
-                "use a bundle made for this version of heartline"
-            )
+        found = (manifest.task, manifest.contract, manifest.horizons_s, manifest.quantiles)
+        expected = ("workout", CONTRACT, HORIZONS_S, QUANTILES)
+        if found != expected:
+            msg = f"the bundle is for {found}, this agent makes {expected}; use one made for this version of heartline"
             raise BundleError(msg)
-        self.horizons_s = manifest.horizons_s
-        self.model_version = manifest.version
         self._cell = cell
-        self._features = FeatureStream()
+        self._stream = FeatureStream()
         self._start = np.zeros((1, cell.state_size), np.float32)
-        self._state = self._start
+        self._state = self._before = self._start
+        self._vector = np.zeros(len(manifest.features), np.float32)
+
+    def observe(self, frame: Frame) -> tuple[View, float | None, bool]:
+        """Take in one second.
+
+        Returns:
+            What the model makes of it; the heart rate in bpm that the change is counted from, None while there is none;
+            and whether the session, or what is remembered of it, began with this second.
+        """
+        features = self._stream.push(frame)
+        self._vector = features.vector
+        self._before = self._start if features.restarted else self._state
+        view, self._state = self._look(self._vector)
+        return view, features.anchor_bpm, features.restarted
+
+    def without(self, group: str) -> View | None:
+        """What the model would have made of the last second without one of its inputs; None where it had none anyway.
+
+        Args:
+            group: one of `edge_agent.signals.features.GROUPS`.
+        """
+        columns = GROUPS[group]
+        if not self._vector[columns].any():
+            return None
+        vector = self._vector.copy()
+        vector[columns] = 0.0
+        return self._look(vector)[0]
 
     def step(self, frame: Frame) -> Forecast:
-        """Take in one second and forecast from it; every horizon is None while there is no heart rate to start from."""
-        features = self._features.push(frame)
-        state = self._start if features.restarted else self._state
-        change_bpm, self._state = self._cell.step(features.vector[None], state)
-        if features.anchor_bpm is None:
-            return dict.fromkeys(self.horizons_s)
-        absolute_bpm = features.anchor_bpm + change_bpm[0].astype(np.float64)
-        values = absolute_bpm.clip(LOWEST_BPM, HIGHEST_BPM).round(_DECIMALS).tolist()
-        return {h: Quantiles(*values[3 * i : 3 * i + 3]) for i, h in enumerate(self.horizons_s)}
+        """Take in one second and forecast as the model alone does."""
+        view, anchor_bpm, _ = self.observe(frame)
+        return NO_FORECAST if anchor_bpm is None else as_forecast(anchor_bpm, view.change_bpm)
+
+    def _look(self, vector: NDArray[np.float32]) -> tuple[View, NDArray[np.float32]]:
+        y, state = self._cell.step(vector[None], self._before)
+        change_bpm = y[0].astype(np.float64).reshape(len(HORIZONS_S), len(QUANTILES))
+        return View(vector, change_bpm, state[0, : self._cell.state_size // 2]), state
+
+
+def as_forecast(anchor_bpm: float, change_bpm: NDArray[np.float64]) -> Forecast:
+    """Heart rates from quantiles of the change, (horizons, 3)."""
+    values = (anchor_bpm + change_bpm).clip(LOWEST_BPM, HIGHEST_BPM).round(_DECIMALS).tolist()
+    return {h: Quantiles(*row) for h, row in zip(HORIZONS_S, values, strict=True)}

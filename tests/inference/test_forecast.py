@@ -62,5 +62,5 @@ def test_after_a_short_gap_the_model_remembers(bundle: Bundle, cell: Cell) -> No
 @pytest.mark.parametrize("change", [{"task": "recovery"}, {"contract": "workout-0"}, {"quantiles": (0.5,)}])
 def test_a_bundle_for_something_else_is_refused(bundle: Bundle, cell: Cell, change: dict[str, object]) -> None:
     other = dataclasses.replace(bundle, manifest=msgspec.structs.replace(bundle.manifest, **change))
-    with pytest.raises(BundleError, match="use a bundle made for this version"):
+    with pytest.raises(BundleError, match="use one made for this version"):
         WorkoutForecaster(other, cell)

@@ -1,0 +1,171 @@
+"""What the device has learned of one athlete, and the file that keeps it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.inference.bundle import Manifest
+from edge_agent.inference.calibration import IntervalScale
+from edge_agent.inference.mixture import Mixture
+from edge_agent.inference.personal import RESIDUAL_LIMIT_BPM, PersonalHead
+
+log = logging.getLogger(__name__)
+
+# persistence     the last value
+# trend           the last seconds' change, damped
+# lstm            the model as it was trained on other people
+# personal        least squares on the features and the LSTM's hidden state, learned from this athlete
+# personal_plain  the same on the features alone
+EXPERTS = ("persistence", "trend", "lstm", "personal", "personal_plain")
+
+# The last value is trusted until another expert has earned its weight; the LSTM has to prove itself on a new athlete.
+PRIOR = np.array([0.40, 0.10, 0.02, 0.28, 0.20])
+
+SCHEMA = 1
+MAX_STATE_BYTES = 4_000_000  # two heads of 125 inputs in float64 are 0.2 MB
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AthleteState:
+    """Everything that is personal in a forecast.
+
+    Attributes:
+        model_version: of the workout model whose hidden state the heads read; for another model it means nothing.
+        deep: head on the features and the LSTM's hidden state.
+        plain: head on the features alone.
+        mixture: weights of the experts.
+        intervals: width of the intervals.
+    """
+
+    model_version: str
+    deep: PersonalHead
+    plain: PersonalHead
+    mixture: Mixture
+    intervals: IntervalScale
+
+    def arrays(self) -> dict[str, NDArray[np.float64]]:
+        """The numbers of it, by name; each is changed in place as the athlete is learned."""
+        return {
+            "deep_weights": self.deep.weights,
+            "deep_covariance": self.deep.covariance,
+            "plain_weights": self.plain.weights,
+            "plain_covariance": self.plain.covariance,
+            "mixture_log_weights": self.mixture.log_weights,
+            "interval_log_scale": self.intervals.log_scale,
+        }
+
+
+def new_athlete(manifest: Manifest) -> AthleteState:
+    """An athlete of whom nothing is known."""
+    features, horizons = len(manifest.features), len(manifest.horizons_s)
+    return AthleteState(
+        model_version=manifest.version,
+        deep=PersonalHead(horizons + manifest.state_size // 2 + features + 1),
+        plain=PersonalHead(features + 1),
+        mixture=Mixture(PRIOR, horizons, RESIDUAL_LIMIT_BPM),
+        intervals=IntervalScale(horizons),
+    )
+
+
+class Athletes:
+    """What is known of each athlete: kept in a folder, or, without one, as long as this object lives."""
+
+    def __init__(self, manifest: Manifest, directory: Path | None) -> None:
+        self._manifest = manifest
+        self._folder = directory and directory / "athletes"
+        self._known: dict[str, AthleteState] = {}
+
+    def state(self, athlete: str) -> AthleteState:
+        """The athlete's state, to be changed as the athlete is learned."""
+        if athlete not in self._known:
+            self._known[athlete] = state = new_athlete(self._manifest)
+            if path := self._file(athlete):
+                _load(state, path)
+        return self._known[athlete]
+
+    def save(self, athlete: str) -> None:
+        """Keep what is known of the athlete now.
+
+        A folder that cannot be written is no reason to end a session: it is logged, and the next save tries again.
+        """
+        if path := self._file(athlete):
+            try:
+                _save(self.state(athlete), path)
+            except OSError as error:
+                log.warning("athlete: what was learned cannot be saved (%s); is the disk full?", error)
+
+    def forget(self, athlete: str) -> bool:
+        """Delete what was learned of the athlete; whether there was something."""
+        known = self._known.pop(athlete, None) is not None
+        path = self._file(athlete)
+        if path is None or not path.exists():
+            return known
+        path.unlink()
+        return True
+
+    def _file(self, athlete: str) -> Path | None:
+        """The name is hashed: the folder does not say who trains here."""
+        name = hashlib.sha256(athlete.encode()).hexdigest()[:32]
+        return self._folder and self._folder / f"{name}.npz"
+
+
+def _save(state: AthleteState, path: Path) -> None:
+    """Write the state, whole or not at all: what was there stays until the new file is on the disk."""
+    buffer = io.BytesIO()
+    header = {"schema": np.array(SCHEMA), "model_version": np.array(state.model_version)}
+    np.savez(buffer, **header, **state.arrays())
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    scratch = path.with_suffix(".new")
+    with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(buffer.getvalue())
+        file.flush()
+        os.fsync(file.fileno())
+    scratch.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _load(fresh: AthleteState, path: Path) -> None:
+    """Fill a fresh state with what was saved.
+
+    A file that is damaged, or of another model or schema, leaves the state fresh: a forecast that starts over is better
+    than none.
+    """
+    try:
+        saved = _read(path, fresh)
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        log.warning("athlete: what was learned cannot be used (%s); learning starts over", error)
+        return
+    for name, array in fresh.arrays().items():
+        array[:] = saved[name]
+
+
+def _read(path: Path, fresh: AthleteState) -> dict[str, NDArray[np.float64]]:
+    if path.stat().st_size > MAX_STATE_BYTES:
+        msg = f"larger than {MAX_STATE_BYTES} bytes"
+        raise ValueError(msg)
+    with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
+        found = (int(archive["schema"]), str(archive["model_version"]))
+        if found != (SCHEMA, fresh.model_version):
+            msg = f"schema {found[0]} of model {found[1]}, this is schema {SCHEMA} of model {fresh.model_version}"
+            raise ValueError(msg)
+        saved = {name: archive[name] for name in fresh.arrays()}
+    for name, array in fresh.arrays().items():
+        if saved[name].shape != array.shape or saved[name].dtype != array.dtype or not np.isfinite(saved[name]).all():
+            msg = f"{name} is not {array.shape} finite numbers"
+            raise ValueError(msg)
+    return saved

@@ -1,0 +1,47 @@
+"""The workout model on this device: opened once, and begun anew for each session."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+from edge_agent.inference.adaptive import AthleteForecaster
+from edge_agent.inference.athlete import Athletes
+from edge_agent.inference.bundle import read_bundle
+from edge_agent.inference.forecast import SHIPPED_BUNDLE, WorkoutForecaster
+from edge_agent.inference.runtime import open_cell
+
+
+class WorkoutModel:
+    """The shipped bundle, the form of it that runs here, and what is known of the athletes.
+
+    Attributes:
+        version: of the model.
+        form: quantisation recipe and runtime, in words.
+        athletes: what is known of them.
+    """
+
+    def __init__(self, directory: Path | None) -> None:
+        """Open the model.
+
+        Args:
+            directory: folder that keeps what is learned of the athletes; None keeps it as long as this object lives.
+
+        Raises:
+            BundleError: the bundle fails a check, or no runtime here runs it.
+        """
+        self._bundle = read_bundle(SHIPPED_BUNDLE)
+        self._cell = open_cell(self._bundle)
+        self.version = self._bundle.manifest.version
+        self.form = f"{self._cell.recipe} on {self._cell.runtime}"
+        self.athletes = Athletes(self._bundle.manifest, directory)
+
+    def begin(self, athlete: str, *, learn: bool = True) -> AthleteForecaster:
+        """A session of the athlete.
+
+        Args:
+            athlete: who.
+            learn: whether the athlete's state learns from it, or a copy that is thrown away.
+        """
+        state = self.athletes.state(athlete)
+        return AthleteForecaster(WorkoutForecaster(self._bundle, self._cell), state if learn else copy.deepcopy(state))
