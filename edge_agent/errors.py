@@ -6,6 +6,8 @@ in its message what was wrong, where, and what to do about it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 
@@ -64,6 +66,10 @@ class RecordingError(HeartlineError):
         self.remedy = remedy
         where = f"{path}" if line is None else f"{path}, line {line}"
         super().__init__(f"{where}: {reason}; {remedy}")
+
+    def __reduce__(self) -> tuple[Callable[..., RecordingError], tuple[Path, str, str]]:
+        """What makes it again in another process; by default that would be the message alone."""
+        return partial(RecordingError, line=self.line), (self.path, self.reason, self.remedy)
 
 
 class ConfigError(HeartlineError):

@@ -27,22 +27,22 @@ class Table:
     lines: list[int]
 
 
-def read_bytes(path: Path) -> bytes:
-    """The content of a file of at most `MAX_FILE_BYTES`.
+def read_bytes(path: Path, most_bytes: int = MAX_FILE_BYTES) -> bytes:
+    """The content of a file of at most `most_bytes`.
 
     Raises:
         RecordingError: it cannot be read, or is larger.
     """
     try:
         with path.open("rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
+            data = file.read(most_bytes + 1)
     except OSError as error:
         raise RecordingError(
             path, error.strerror or str(error), "check that the file exists and that you may read it"
         ) from error
-    if len(data) > MAX_FILE_BYTES:
+    if len(data) > most_bytes:
         raise RecordingError(
-            path, f"the file is larger than {MAX_FILE_BYTES // 2**20} MiB", "split it into single sessions"
+            path, f"the file is larger than {most_bytes // 2**20} MiB", "split it into single sessions"
         )
     return data
 
@@ -57,10 +57,18 @@ def number(cell: str) -> float:
 
 
 def read_table(path: Path, parsers: Mapping[str, Callable[[str], Any]], required: Collection[str]) -> Table:
-    """Read the columns named in `parsers` from a CSV file with a header line; other columns are ignored.
+    """Read the columns named in `parsers` from a CSV file; see `parse_table`."""
+    return parse_table(path, read_bytes(path), parsers, required)
+
+
+def parse_table(
+    path: Path, content: bytes, parsers: Mapping[str, Callable[[str], Any]], required: Collection[str]
+) -> Table:
+    """Read the columns named in `parsers` from CSV text with a header line; other columns are ignored.
 
     Args:
-        path: the file, UTF-8.
+        path: where it comes from, for errors.
+        content: the text, UTF-8.
         parsers: column name to what turns its cell into a value, raising ValueError when it cannot.
         required: names of the columns that must be there.
 
@@ -69,7 +77,7 @@ def read_table(path: Path, parsers: Mapping[str, Callable[[str], Any]], required
             parsed; with its line.
     """
     # Undecodable bytes become U+FFFD, which no parser accepts: the error then knows the line it is on.
-    text = io.TextIOWrapper(io.BytesIO(read_bytes(path)), encoding="utf-8-sig", errors="replace", newline="")
+    text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", errors="replace", newline="")
     reader = csv.reader(text)
     name = cell = ""
     lines: list[int] = []

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-_SYNONYMS: Final = {"biking": "cycling", "other": "unknown", "generic": "unknown"}
+_SYNONYMS: Final = {
+    "bike": "cycling",
+    "biking": "cycling",
+    "generic": "unknown",
+    "other": "unknown",
+    "run": "running",
+    "swim": "swimming",
+}
 _LONGEST: Final = 32  # FIT's longest is `inline_skating`, TCX has three
 
 
