@@ -38,7 +38,7 @@ ROOMS = {
     _PROFILES: Room((_ERRORS,), pure=True),
     _LINKS: Room((_ERRORS, _CONFIG, _PROFILES), ("bleak",)),
     _SIGNALS: Room((_PROFILES,), ("numpy",), pure=True),
-    _RECORDINGS: Room((_ERRORS, f"{_SIGNALS}.frame"), ("numpy", "fitdecode", "tcxreader")),
+    _RECORDINGS: Room((_ERRORS, f"{_SIGNALS}.frame"), ("fitdecode", "msgspec", "numpy", "tcxreader")),
     "edge_agent.models": Room(),
     _INFERENCE: Room((_ERRORS, _SIGNALS), ("msgspec", "numpy")),
     _STORE: Room((_ERRORS, _SIGNALS, _INFERENCE), ("msgspec",)),
@@ -48,7 +48,7 @@ ROOMS = {
     "edge_agent.cli": Room(("edge_agent",), ("msgspec",)),
     "training": Room(
         (_ERRORS, _SIGNALS, _RECORDINGS, _INFERENCE),
-        ("keras", "matplotlib", "msgspec", "numpy", "sklearn", "tensorflow", "threadpoolctl", "tqdm"),
+        ("distributed", "keras", "matplotlib", "msgspec", "numpy", "sklearn", "tensorflow", "threadpoolctl", "tqdm"),
     ),
     "converters": Room(
         (_ERRORS, _SIGNALS, _RECORDINGS, _INFERENCE, "training"),
