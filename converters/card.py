@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from converters.tasks import TASKS
 from converters.verify import Comparison
 from edge_agent.inference.bundle import Manifest
 from training.tables import table
@@ -18,18 +19,18 @@ def card(manifest: Manifest, comparisons: Sequence[Comparison], *, limits: Seque
         limits: what the model is not good for.
         bundle_bytes: size of the bundle.
     """
+    task = TASKS[manifest.task]
     horizons = "/".join(str(h) for h in manifest.horizons_s)
     quantiles = "/".join(f"{q:.0%}" for q in manifest.quantiles)
     outputs = len(manifest.horizons_s) * len(manifest.quantiles)
     sections = [
         f"# Model card: {manifest.task} {manifest.version}",
         (
-            f"Forecasts heart rate {horizons} s ahead as the {quantiles} quantiles of the change from now, once a "
-            "second, from heart rate and whatever of speed, altitude, cadence and power is there. An LSTM of "
-            f"{manifest.state_size // 2} units, run one second at a time: `x` (1, {len(manifest.features)}) and "
-            f"`state` (1, {manifest.state_size}) in, `y` (1, {outputs}) and the next `state` out. Feature contract "
-            f"`{manifest.contract}`, agent {manifest.minimum_agent_version} or newer. "
-            f"The bundle is {bundle_bytes / 1000:.0f} kB."
+            f"Forecasts heart rate at {horizons} s, as the {quantiles} quantiles of the change from now, "
+            f"{task.forecasts}. An LSTM of {manifest.state_size // 2} units, run one second at a time: "
+            f"`x` (1, {len(manifest.features)}) and `state` (1, {manifest.state_size}) in, `y` (1, {outputs}) and the "
+            f"next `state` out. Feature contract `{manifest.contract}`, agent {manifest.minimum_agent_version} or "
+            f"newer. The bundle is {bundle_bytes / 1000:.0f} kB."
         ),
         "## Limits\n\n" + "\n".join(f"- {limit}" for limit in limits),
         "## Data\n\nThe weights were fitted to recordings of these data sets; no sample of them is in the bundle.\n\n"
@@ -40,9 +41,8 @@ def card(manifest: Manifest, comparisons: Sequence[Comparison], *, limits: Seque
         ),
         "## Error\n\nMean absolute error in bpm; every method on the same seconds.\n\n" + _metrics(manifest),
         (
-            "## Forms\n\nEach form against the float Keras cell, state carried from the first second to the last of a "
-            "made-up two-hour session in which every sensor goes missing in turn. Step times are of the machine that "
-            "converted; they are no promise for a device.\n\n"
+            "## Forms\n\nEach form against the float Keras cell, state carried from the first second to the last of "
+            f"{task.compared_on}. Step times are of the machine that converted; they are no promise for a device.\n\n"
         )
         + table(
             ["recipe", "runtime", "kB", "largest error (bpm)", "mean (bpm)", "mean, last tenth (bpm)", "step (µs)"],

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from converters.errors import ConversionError
 from converters.recipes import RECIPES, Recipe
+from converters.tasks import TASKS
 from converters.verify import Comparison, compare, keras_answers
 from edge_agent import __version__
 from edge_agent.inference.bundle import (
@@ -27,8 +28,6 @@ from edge_agent.inference.bundle import (
     write_bundle,
 )
 from edge_agent.inference.runtime import RUNTIMES
-from edge_agent.signals.features import CONTRACT, FEATURE_NAMES, feature_matrix
-from training.golden import golden_frames
 from training.manifest import CELL, TrainingManifest
 
 # Carried state is compared over a long session; what ships has every sensor missing once.
@@ -76,11 +75,13 @@ def convert(
     Raises:
         ConversionError: the cell cannot be read, belongs to another feature contract, or no recipe holds.
     """
-    if (trained.contract, trained.features) != (CONTRACT, FEATURE_NAMES):
-        msg = f"{folder}: made for features {trained.contract}, this version makes {CONTRACT}; train it again"
+    task = TASKS.get(trained.task)
+    if task is None or (trained.contract, trained.features) != (task.contract, task.features):
+        known = ", ".join(f"{name} on {t.contract}" for name, t in TASKS.items())
+        msg = f"{folder}: {trained.task} on features {trained.contract}, this version makes {known}; train it again"
         raise ConversionError(msg)
     cell = _load(folder / CELL, trained)
-    x, _, _ = feature_matrix(golden_frames(SEQUENCE_S))
+    x = task.sequence(SEQUENCE_S)
     expected = keras_answers(cell, x)
     models: dict[str, bytes] = {}
     variants: list[Variant] = []

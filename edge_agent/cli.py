@@ -72,6 +72,9 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("--athlete", metavar="NAME", help="whose they are (default: the person of each recording)")
     replay.add_argument("--state", type=Path, metavar="DIR", help="keep sessions and what is learned in this folder")
     replay.add_argument("--json", action="store_true", help="print one JSON object per second")
+    replay.add_argument(
+        "--target", type=float, metavar="BPM", help="heart rate to tell the time until after an effort (default: 120)"
+    )
     replay.add_argument("--explain", action="store_true", help="with --json: say where each forecast comes from")
     replay.set_defaults(run=_replay)
 
@@ -124,11 +127,11 @@ def _replay(args: argparse.Namespace) -> int:
 
     from edge_agent.agent.clock import SystemClock
     from edge_agent.agent.replay import as_second, new_session, replay
-    from edge_agent.inference.workout import WorkoutModel
+    from edge_agent.inference.models import DEFAULT_TARGET_BPM, RecoveryModel, WorkoutModel
     from edge_agent.store.journal import Journal
     from edge_agent.store.summary import score_forecasts
 
-    model = WorkoutModel(args.state)
+    model, recovery_model = WorkoutModel(args.state), RecoveryModel(args.target or DEFAULT_TARGET_BPM)
     unread: list[RecordingError] = []
     with Journal(args.state) if args.state else contextlib.nullcontext() as journal:
         for recording in _recordings(args.files, unread):
@@ -138,7 +141,7 @@ def _replay(args: argparse.Namespace) -> int:
             if known:
                 print(f"edge-agent: {recording.session} is in the journal already, nothing is learned", file=sys.stderr)
             seconds = []
-            for line in replay(recording, model, athlete, learn=not known, explain=args.explain):
+            for line in replay(recording, model, recovery_model, athlete, learn=not known, explain=args.explain):
                 seconds.append(as_second(line, recording))
                 if args.json:
                     print(msgspec.json.encode(line).decode())
@@ -164,13 +167,14 @@ def _recordings(files: Sequence[Path], unread: list[RecordingError]) -> Iterator
 
 def _explain(args: argparse.Namespace) -> int:
     from edge_agent.agent.replay import replay
-    from edge_agent.inference.workout import WorkoutModel
+    from edge_agent.inference.models import RecoveryModel, WorkoutModel
 
-    model = WorkoutModel(args.state)
+    model, recovery_model = WorkoutModel(args.state), RecoveryModel()
     unread: list[RecordingError] = []
     for recording in _recordings([args.file], unread):
         print(f"{recording.person} {recording.session}")
-        lines = list(replay(recording, model, args.athlete or recording.person, learn=False, explain=True))
+        athlete = args.athlete or recording.person
+        lines = list(replay(recording, model, recovery_model, athlete, learn=False, explain=True))
         explained = [line for line in lines if line.explanation and (args.at is None or line.t_s <= args.at)]
         if explained:
             _print_explanation(explained[-1])
@@ -197,7 +201,7 @@ def _print_explanation(line: ReplayLine) -> None:
 
 
 def _forget(args: argparse.Namespace) -> int:
-    from edge_agent.inference.workout import WorkoutModel
+    from edge_agent.inference.models import WorkoutModel
     from edge_agent.store.journal import Journal
 
     with Journal(args.state):  # nobody may be learning it anew right now

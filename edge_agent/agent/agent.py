@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from edge_agent.agent.clock import Clock
 from edge_agent.agent.session import LiveSession, begins_session
 from edge_agent.config import AgentConfig
-from edge_agent.inference.workout import WorkoutModel
+from edge_agent.inference.models import WorkoutModel
 from edge_agent.sensors.links.heart_rate_strap import HeartRateStrap
 from edge_agent.sensors.profiles.heart_rate import HeartRateMeasurement
 from edge_agent.store.journal import Journal

@@ -11,7 +11,8 @@ import msgspec
 from edge_agent.agent.clock import Clock
 from edge_agent.inference.adaptive import Explanation
 from edge_agent.inference.forecast import Forecast
-from edge_agent.inference.workout import WorkoutModel
+from edge_agent.inference.models import RecoveryModel, WorkoutModel
+from edge_agent.inference.recovery import Recovery
 from edge_agent.recordings.recording import Recording
 from edge_agent.store.journal import NewSession
 from edge_agent.store.summary import Second
@@ -28,6 +29,7 @@ class ReplayLine(msgspec.Struct, frozen=True, omit_defaults=True):
         t_s: seconds since it began.
         heart_rate_bpm: as recorded; None where missing.
         forecast: seconds ahead to quantiles in bpm; None where there is no forecast.
+        recovery: for two minutes after an effort, how it goes on; otherwise left out.
         explanation: where the forecast comes from; left out unless asked for.
     """
 
@@ -35,26 +37,36 @@ class ReplayLine(msgspec.Struct, frozen=True, omit_defaults=True):
     t_s: int
     heart_rate_bpm: float | None
     forecast: Forecast
+    recovery: Recovery | None = None
     explanation: Explanation | None = None
 
 
 def replay(
-    recording: Recording, model: WorkoutModel, athlete: str, *, learn: bool = True, explain: bool = False
+    recording: Recording,
+    model: WorkoutModel,
+    recovery_model: RecoveryModel,
+    athlete: str,
+    *,
+    learn: bool = True,
+    explain: bool = False,
 ) -> Iterator[ReplayLine]:
     """Forecast every second of a recording, with no knowledge of the ones after it.
 
     Args:
         recording: to play.
-        model: to forecast with.
+        model: to forecast the workout with.
+        recovery_model: to forecast recoveries with.
         athlete: whose recording it is.
         learn: whether what it teaches of the athlete is kept.
         explain: whether each second says where its forecast comes from.
     """
     forecaster = model.begin(athlete, learn=learn)
+    recoveries = recovery_model.begin()
     for frame in recording.frames():
         forecast = forecaster.step(frame)
+        recovery = recoveries.step(frame)
         explanation = forecaster.explain() if explain else None
-        yield ReplayLine(recording.session, frame.t_s, frame.heart_rate_bpm, forecast, explanation)
+        yield ReplayLine(recording.session, frame.t_s, frame.heart_rate_bpm, forecast, recovery, explanation)
     if learn:
         model.athletes.save(athlete)
 

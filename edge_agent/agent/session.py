@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from edge_agent.agent.clock import Clock
-from edge_agent.inference.workout import WorkoutModel
+from edge_agent.inference.models import WorkoutModel
 from edge_agent.sensors.profiles.heart_rate import HeartRateMeasurement
 from edge_agent.signals.alignment import SecondGrid, valid_heart_rate_bpm
 from edge_agent.store.journal import Journal, NewSession

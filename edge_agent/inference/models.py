@@ -1,4 +1,4 @@
-"""The workout model on this device: opened once, and begun anew for each session."""
+"""The models on this device: each opened once, and begun anew for each session."""
 
 from __future__ import annotations
 
@@ -8,8 +8,14 @@ from pathlib import Path
 from edge_agent.inference.adaptive import AthleteForecaster
 from edge_agent.inference.athlete import Athletes
 from edge_agent.inference.bundle import read_bundle
-from edge_agent.inference.forecast import SHIPPED_BUNDLE, WorkoutForecaster
+from edge_agent.inference.forecast import SHIPPED_BUNDLE as WORKOUT_BUNDLE
+from edge_agent.inference.forecast import WorkoutForecaster
+from edge_agent.inference.recovery import SHIPPED_BUNDLE as RECOVERY_BUNDLE
+from edge_agent.inference.recovery import RecoveryForecaster
 from edge_agent.inference.runtime import open_cell
+
+# Down at 120 bpm the next repetition begins, in interval training since Gerschler and Reindell (1930s).
+DEFAULT_TARGET_BPM = 120.0
 
 
 class WorkoutModel:
@@ -30,7 +36,7 @@ class WorkoutModel:
         Raises:
             BundleError: the bundle fails a check, or no runtime here runs it.
         """
-        self._bundle = read_bundle(SHIPPED_BUNDLE)
+        self._bundle = read_bundle(WORKOUT_BUNDLE)
         self._cell = open_cell(self._bundle)
         self.version = self._bundle.manifest.version
         self.form = f"{self._cell.recipe} on {self._cell.runtime}"
@@ -45,3 +51,24 @@ class WorkoutModel:
         """
         state = self.athletes.state(athlete)
         return AthleteForecaster(WorkoutForecaster(self._bundle, self._cell), state if learn else copy.deepcopy(state))
+
+
+class RecoveryModel:
+    """The shipped bundle and the form of it that runs here."""
+
+    def __init__(self, target_bpm: float = DEFAULT_TARGET_BPM) -> None:
+        """Open the model.
+
+        Args:
+            target_bpm: heart rate to tell the time until.
+
+        Raises:
+            BundleError: the bundle fails a check, or no runtime here runs it.
+        """
+        self._bundle = read_bundle(RECOVERY_BUNDLE)
+        self._cell = open_cell(self._bundle)
+        self._target_bpm = target_bpm
+
+    def begin(self) -> RecoveryForecaster:
+        """A session."""
+        return RecoveryForecaster(self._bundle, self._cell, target_bpm=self._target_bpm)

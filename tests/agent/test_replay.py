@@ -13,6 +13,7 @@ import pytest
 from edge_agent.cli import main
 from edge_agent.store.journal import Journal
 
+STOP_S = 780
 HEADER = "t_s,heart_rate_bpm,speed_mps\n"
 
 
@@ -41,6 +42,78 @@ def test_json_is_one_line_per_second_with_every_horizon(recording: Path, capsys:
             "heart_rate_bpm": None,
             "forecast": {"10": None, "30": None, "60": None},
         }
+
+
+@pytest.fixture
+def effort(tmp_path: Path) -> Path:
+    """Ten minutes of hard work after an easy start, then light pedalling; heart rate follows."""
+    path = tmp_path / "ada" / "ramp.csv"
+    path.parent.mkdir(exist_ok=True)
+    rows, heart_rate_bpm = [], 95.0
+    for t_s in range(960):
+        power_w = 80 if t_s < 180 or t_s >= STOP_S else 260
+        heart_rate_bpm += ((172 if power_w > 100 else 100) - heart_rate_bpm) / (30 if power_w > 100 else 60)
+        rows.append(f"{t_s},{heart_rate_bpm:.0f},{power_w}\n")
+    path.write_text("t_s,heart_rate_bpm,power_w\n" + "".join(rows))
+    return path
+
+
+def test_for_two_minutes_after_an_effort_the_recovery_is_forecast(
+    effort: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["replay", str(effort), "--json", "--target", "130"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    recovering = {line["t_s"]: line["recovery"] for line in lines if "recovery" in line}
+    assert min(recovering) in range(STOP_S + 1, STOP_S + 20)
+    assert max(recovering) in (STOP_S + 119, STOP_S + 120)
+    came = {line["t_s"]: line["heart_rate_bpm"] for line in lines}
+    down_s = next(t_s for t_s in range(STOP_S, 960) if came[t_s] <= 130)
+    at_30_s = recovering[STOP_S + 30]
+    assert at_30_s["stop_t_s"] == pytest.approx(STOP_S, abs=2)
+    for horizon_s in (60, 120):
+        quantiles = at_30_s[f"hr{horizon_s}_bpm"]
+        assert quantiles["q10"] <= quantiles["q50"] <= quantiles["q90"]
+        assert quantiles["q50"] == pytest.approx(came[STOP_S + horizon_s], abs=15)
+    assert STOP_S + 30 + at_30_s["seconds_to_target"] == pytest.approx(down_s, abs=30)
+    assert not at_30_s["not_reached"]
+
+
+def test_a_target_that_is_not_reached_is_said(effort: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["replay", str(effort), "--json", "--target", "60"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    recovering = [line["recovery"] for line in lines if "recovery" in line]
+    assert {(r["seconds_to_target"], r["not_reached"]) for r in recovering} == {(None, True)}
+
+
+def test_each_second_can_say_where_its_forecast_comes_from(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["replay", str(recording), "--json", "--explain"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    explained = lines[200]["explanation"]
+    assert set(explained["experts"]) == {"10", "30", "60"}
+    assert sum(explained["experts"]["30"].values()) == pytest.approx(1, abs=1e-3)
+    assert set(explained["without"]) == {"heart_rate", "speed"}
+    assert "explanation" not in lines[102]
+
+
+def test_explain_shows_it_to_a_person(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", str(recording), "--at", "250"]) == 0
+    out = capsys.readouterr().out
+    assert "at 250 s, heart rate 125 bpm" in out
+    assert out.count("carried by") == out.count("moves when masked") == 3
+
+
+def test_what_is_learned_goes_on_in_the_next_call(
+    recording: Path, effort: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["replay", str(effort), str(recording), "--athlete", "ada", "--json"]) == 0
+    together = capsys.readouterr().out
+    apart = ""
+    for file in (effort, recording):
+        assert main(["replay", str(file), "--athlete", "ada", "--json", "--state", str(tmp_path / "state")]) == 0
+        apart += capsys.readouterr().out
+    assert apart == together
+    assert main(["forget", "ada", "--state", str(tmp_path / "state")]) == 0
+    assert main(["forget", "ada", "--state", str(tmp_path / "state")]) == 1
 
 
 def test_without_json_the_error_is_shown_beside_the_last_value(

@@ -1,4 +1,4 @@
-"""Runs on the emulated device: the golden pairs, for every form of the model that its runtime shall run."""
+"""Runs on the emulated device: the golden pairs, for every form of the models that its runtime shall run."""
 
 from __future__ import annotations
 
@@ -11,23 +11,31 @@ from importlib.util import find_spec
 import edge_agent
 from edge_agent.inference.bundle import read_bundle
 from edge_agent.inference.forecast import SHIPPED_BUNDLE
+from edge_agent.inference.recovery import SHIPPED_BUNDLE as RECOVERY_BUNDLE
 from edge_agent.inference.runtime import RUNTIMES, Cell, golden_error_bpm, open_cell
 
-bundle = read_bundle(SHIPPED_BUNDLE)
-chosen = open_cell(bundle)
 forms = []
-for variant in bundle.manifest.variants:
-    if chosen.runtime in variant.runtimes:
-        cell = Cell(
-            bundle.models[variant.recipe],
-            recipe=variant.recipe,
-            runtime=chosen.runtime,
-            state_size=bundle.manifest.state_size,
-        )
-        error_bpm = golden_error_bpm(cell, bundle)
-        forms.append(
-            {"recipe": variant.recipe, "error_bpm": error_bpm, "tolerance_bpm": variant.tolerance_bpm},
-        )
+steps = {}
+for path in (SHIPPED_BUNDLE, RECOVERY_BUNDLE):
+    bundle = read_bundle(path)
+    chosen = open_cell(bundle)
+    steps[bundle.manifest.task] = len(bundle.golden_inputs)
+    for variant in bundle.manifest.variants:
+        if chosen.runtime in variant.runtimes:
+            cell = Cell(
+                bundle.models[variant.recipe],
+                recipe=variant.recipe,
+                runtime=chosen.runtime,
+                state_size=bundle.manifest.state_size,
+            )
+            forms.append(
+                {
+                    "task": bundle.manifest.task,
+                    "recipe": variant.recipe,
+                    "error_bpm": golden_error_bpm(cell, bundle),
+                    "tolerance_bpm": variant.tolerance_bpm,
+                }
+            )
 
 report = {
     "machine": platform.machine(),
@@ -39,7 +47,7 @@ report = {
     "commands": sorted(e.name for e in distribution("heartline").entry_points),
     "tensorflow": "tensorflow" in sys.modules,
     "chosen": chosen.recipe,
-    "steps": len(bundle.golden_inputs),
+    "steps": steps,
     "forms": forms,
 }
 sys.stdout.write(json.dumps(report))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 
 from edge_agent.errors import BundleError
 from edge_agent.inference import runtime
-from edge_agent.inference.bundle import Bundle, Variant
+from edge_agent.inference.bundle import Bundle, Variant, read_bundle
 from edge_agent.inference.forecast import SHIPPED_BUNDLE
+from edge_agent.inference.recovery import SHIPPED_BUNDLE as RECOVERY_BUNDLE
 from edge_agent.inference.runtime import RUNTIMES, Cell, golden_error_bpm, open_cell
 
 
@@ -24,7 +26,9 @@ def test_the_shipped_bundle_is_small_and_runs_here(bundle: Bundle) -> None:
     assert open_cell(bundle).recipe == bundle.manifest.variants[0].recipe
 
 
-def test_every_shipped_form_answers_the_golden_pairs_on_every_runtime_it_names(bundle: Bundle) -> None:
+@pytest.mark.parametrize("path", [SHIPPED_BUNDLE, RECOVERY_BUNDLE], ids=lambda path: path.stem)
+def test_every_shipped_form_answers_the_golden_pairs_on_every_runtime_it_names(path: Path) -> None:
+    bundle = read_bundle(path)
     named = [(variant, name) for variant in bundle.manifest.variants for name in variant.runtimes]
     assert {name for _, name in named} == set(RUNTIMES)
     for variant, name in named:

@@ -1,0 +1,1 @@
+"""The recovery model: heart rate one and two minutes after an effort."""
