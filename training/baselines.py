@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from edge_agent.recordings.recording import CHANNELS
 from training.dataset import HORIZONS_S, Session
+from training.physiology import FirstOrder
 
 _LAGS_S = (1, 2, 3, 4, 5, 7, 10, 14, 20, 28, 40, 60, 80, 100, 120)
 _LOADS = tuple(name for name in CHANNELS if name != "heart_rate_bpm")
@@ -177,6 +178,7 @@ def baselines() -> list[Baseline]:
     return [
         Persistence(),
         DampedTrend(),
+        FirstOrder(),
         LagRidge("ridge, heart rate", loads=False),
         LagRidge("ridge, heart rate and load", loads=True),
         LagTrees("trees, heart rate", loads=False),

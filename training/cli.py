@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from edge_agent.errors import HeartlineError
@@ -16,7 +17,7 @@ from training.errors import TrainingError
 if TYPE_CHECKING:
     from training.workout.fit import Epoch
 
-_NEEDED = ("tensorflow", "sklearn", "matplotlib", "tqdm")
+_NEEDED = ("tensorflow", "sklearn", "matplotlib", "tqdm", "distributed")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -47,7 +48,26 @@ def _parser() -> argparse.ArgumentParser:
     workout.add_argument("--seeds", type=_positive, default=3, metavar="N", help="train N times (default %(default)s)")
     workout.add_argument("--epochs", type=_positive, metavar="N", help="passes over the data at most")
     workout.add_argument("--hidden", type=_positive, metavar="N", help="LSTM units")
+    workout.add_argument(
+        "--simulated", type=_positive, default=0, metavar="N", help="first train on N made-up athletes"
+    )
+    workout.add_argument(
+        "--scheduler", metavar="ADDRESS", help="prepare on the Dask cluster there, e.g. tcp://host:8786, not here"
+    )
     workout.set_defaults(command=_workout)
+
+    recovery = commands.add_parser("recovery", help="train the recovery forecast and report on it")
+    recovery.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder with recordings")
+    recovery.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the model and its report")
+    recovery.add_argument("--seeds", type=_positive, default=3, metavar="N", help="train N times (default %(default)s)")
+    recovery.set_defaults(command=_recovery)
+
+    personal = commands.add_parser(
+        "personal", help="fine-tune the shipped model to one person and say whether it helped"
+    )
+    personal.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="that person's export")
+    personal.add_argument("--out", type=Path, metavar="DIR", help="folder for the fine-tuned model")
+    personal.set_defaults(command=_personal)
 
     evaluate = commands.add_parser("evaluate", help="score a bundle on recordings, run as the device runs it")
     evaluate.add_argument("--bundle", type=Path, required=True, metavar="FILE", help="bundle to score")
@@ -68,38 +88,90 @@ def _workout(arguments: argparse.Namespace) -> None:
     from tqdm import tqdm
 
     from training.dataset import load
+    from training.prepare import workers
     from training.workout.fit import Settings
     from training.workout.run import REPORT, run, trainings
+    from training.workout.team import Team
 
     chosen = {name: getattr(arguments, name) for name in ("epochs", "hidden") if getattr(arguments, name)}
-    settings = Settings(**chosen)
-    dataset = load(arguments.data, lambda recordings: tqdm(recordings, desc="recordings", unit=""))
+    team = Team.from_environment()
+    settings = Settings(**chosen, team=team)
+    with workers(arguments.scheduler) as client:
+        dataset = load(arguments.data, lambda sources: tqdm(sources, desc="recordings", unit=""), client)
     for error in dataset.errors:
         print(f"edge-train: {error}", file=sys.stderr)
-    with tqdm(total=trainings(dataset, arguments.seeds) * settings.epochs, unit="epoch") as bar:
+    chief = team is None or team.index == 0
+    with (
+        TemporaryDirectory() as scratch,
+        tqdm(total=trainings(dataset, arguments.seeds) * settings.epochs, unit="epoch", disable=not chief) as bar,
+    ):
 
         def show(what: str, epoch: Epoch) -> None:
             bar.set_description(what)
             bar.set_postfix(train=f"{epoch.train_loss:.3f}", validation=f"{epoch.validation_loss:.3f}")
             bar.update()
 
-        run(dataset, arguments.out, seeds=arguments.seeds, settings=settings, on_epoch=show)
+        # The workers of a team come to the same result; one of them keeps it.
+        out = arguments.out if chief else Path(scratch)
+        run(
+            dataset,
+            out,
+            seeds=arguments.seeds,
+            settings=settings,
+            simulated=arguments.simulated,
+            on_epoch=show,
+        )
+    if chief:
+        print(f"wrote {arguments.out / REPORT}")
+
+
+def _recovery(arguments: argparse.Namespace) -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from tqdm import tqdm
+
+    from training.recovery.fit import Settings
+    from training.recovery.run import REPORT, run
+
+    with tqdm(unit="step") as bar:
+
+        def show(what: str, total: int) -> None:
+            bar.total = total
+            bar.set_description(what)
+            bar.update()
+
+        run(arguments.data, arguments.out, seeds=arguments.seeds, settings=Settings(), on_step=show)
     print(f"wrote {arguments.out / REPORT}")
 
 
+def _personal(arguments: argparse.Namespace) -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from tqdm import tqdm
+
+    from edge_agent.inference.bundle import read_bundle
+    from edge_agent.inference.forecast import SHIPPED_BUNDLE
+    from training.dataset import load
+    from training.personal.run import SETTINGS, personalise, write
+    from training.personal.verdict import markdown
+
+    bundle = read_bundle(SHIPPED_BUNDLE)
+    dataset = load(arguments.data, lambda sources: tqdm(sources, desc="recordings", unit=""))
+    for error in dataset.errors:
+        print(f"edge-train: {error}", file=sys.stderr)
+    with tqdm(total=SETTINGS.epochs, desc="fine-tuning", unit="epoch") as bar:
+        personal = personalise(dataset, bundle, on_epoch=lambda _: bar.update())
+    for session in personal.left_out:
+        recording = session.recording
+        print(f"edge-train: left out: {recording.session} ({recording.source}) overlaps another one", file=sys.stderr)
+    print(markdown(personal.outcome))
+    if arguments.out:
+        write(arguments.out, personal, bundle)
+        print(f"\nwrote {arguments.out}")
+
+
 def _evaluate(arguments: argparse.Namespace) -> None:
-    from training.dataset import HORIZONS_S, load
-    from training.device import environment, evaluate, scored_name, scored_origins
-    from training.tables import table
+    from training.dataset import load
+    from training.device import evaluate
 
     dataset = load(arguments.data)
-    rows = []
-    for row in evaluate(arguments.bundle, dataset):
-        print(f"scored {row.method}", file=sys.stderr)
-        took = "" if row.second_us is None else f"{row.second_us:.0f}"
-        rows.append([row.method, *(f"{mae:.3f}" for mae in row.mae_bpm), took])
-    counted = "/".join(map(str, scored_origins(dataset)))
-    ahead = [f"{h} s" for h in HORIZONS_S]
-    print(f"{environment(arguments.bundle)}\n")
-    print(f"Mean absolute error in bpm on {scored_name(dataset)}, {counted} origins at {'/'.join(ahead)}.\n")
-    print(table(["method", *ahead, "one second takes (µs)"], rows))
+    for part in evaluate(arguments.bundle, dataset, lambda method: print(f"scored {method}", file=sys.stderr)):
+        print(part, end="\n\n")

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.errors import RecordingError
-from edge_agent.recordings.read import read_recordings
+from edge_agent.recordings.read import Source, find_sources
 from edge_agent.recordings.recording import Recording
 from edge_agent.signals.features import feature_matrix
 from training.errors import TrainingError
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 HORIZONS_S = (10, 30, 60)
 
@@ -66,6 +70,9 @@ class Dataset:
     errors: list[RecordingError]
 
 
+_Prepared = tuple[Source, list[Session], list[RecordingError]]
+
+
 def make_session(recording: Recording) -> Session:
     """Turn a recording into features and targets."""
     x, anchor_bpm, restarted = feature_matrix(recording.frames())
@@ -83,12 +90,15 @@ def make_session(recording: Recording) -> Session:
     return Session(recording, x, anchor_bpm, restarted, change_bpm, ~np.isnan(change_bpm) & history[:, None])
 
 
-def load(folder: Path, wrap: Callable[[list[Recording]], list[Recording]] = list) -> Dataset:
+def load(
+    folder: Path, wrap: Callable[[list[Source]], Iterable[object]] = list, client: Client | None = None
+) -> Dataset:
     """Read every recording under a folder, whatever known layout it is in.
 
     Args:
         folder: folder with recordings.
-        wrap: put around the recordings while they are prepared, e.g. a progress bar.
+        wrap: put around what is read while it is prepared, e.g. a progress bar.
+        client: Dask workers to read and prepare on (`training.prepare.workers`); this process alone when None.
 
     Raises:
         TrainingError: there is no readable recording.
@@ -96,16 +106,38 @@ def load(folder: Path, wrap: Callable[[list[Recording]], list[Recording]] = list
     if not folder.is_dir():
         msg = f"{folder} is not a folder; name the folder that holds the recordings with --data"
         raise TrainingError(msg)
-    recordings, errors = read_recordings(folder)
-    held_back = {
-        (r.source, r.person, r.session)
-        for path in sorted(folder.rglob(PUBLISHED_TEST)) + ([folder] if folder.name == PUBLISHED_TEST else [])
-        if path.is_dir()
-        for r in read_recordings(path)[0]
-    }
-    if not recordings:
+    if client is not None:
+        folder = folder.resolve()  # workers have folders of their own to start from
+    sources, errors = find_sources(folder)
+    prepared: list[tuple[Session, Path]] = []
+    held_back: set[tuple[str, str, str]] = set()
+    results = _results(sources, client)
+    for _ in wrap(sources):
+        source, sessions, unread = next(results)
+        prepared += [(session, source.path) for session in sessions]
+        errors += unread
+        if PUBLISHED_TEST in (folder.name, *source.path.relative_to(folder).parts):
+            held_back |= {s.key for s in sessions}
+    errors.sort(key=lambda error: error.path)
+    if not prepared:
         reasons = "".join(f"\n  {error}" for error in errors)
         msg = f"{folder}: no recording could be read; give FIT, TCX or CSV files of a known layout{reasons}"
         raise TrainingError(msg)
-    prepared = sorted((make_session(r) for r in wrap(recordings)), key=lambda session: session.key)
-    return Dataset([s for s in prepared if s.key not in held_back], [s for s in prepared if s.key in held_back], errors)
+    everything = [session for session, _ in sorted(prepared, key=lambda item: (item[0].key, item[1]))]
+    return Dataset(
+        [s for s in everything if s.key not in held_back], [s for s in everything if s.key in held_back], errors
+    )
+
+
+def _results(sources: list[Source], client: Client | None) -> Iterator[_Prepared]:
+    """What `_prepare` makes of each source, in any order."""
+    if client is None:
+        return map(_prepare, sources)
+    from training.prepare import spread  # noqa: PLC0415 - Dask takes half a second to load
+
+    return spread(client, _prepare, sources)
+
+
+def _prepare(source: Source) -> _Prepared:
+    recordings, errors = source.read()
+    return source, [make_session(recording) for recording in recordings], errors

@@ -3,45 +3,49 @@
 from __future__ import annotations
 
 import platform
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_agent.inference.bundle import Bundle, read_bundle
-from edge_agent.inference.forecast import WorkoutForecaster
-from edge_agent.inference.runtime import RUNTIMES, Cell
+from edge_agent.inference.forecast import QUANTILES, WorkoutForecaster
+from edge_agent.inference.runtime import RUNTIMES, Cell, open_cell
+from training.alert import thresholds_bpm
+from training.athletes import (
+    HEART_RATE,
+    MIXTURE,
+    WITH_LOAD,
+    forecast,
+    only,
+    play_everybody,
+    score_alerts,
+    score_athletes,
+)
 from training.baselines import baselines
-from training.dataset import HORIZONS_S, PUBLISHED_TEST, Dataset, Session
+from training.dataset import HORIZONS_S, PUBLISHED_TEST, Dataset
 from training.errors import TrainingError
+from training.live_tables import alerts_table, athletes_table
 from training.scores import mae_bpm, origins
 from training.splits import by_session
+from training.tables import table
+
+_MEDIANS = slice(QUANTILES.index(0.5), None, len(QUANTILES))
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the table.
+def evaluate(bundle_file: Path, dataset: Dataset, on_method: Callable[[str], None] = lambda _: None) -> Iterator[str]:
+    """Score a bundle, paragraph by paragraph in Markdown.
 
-    Attributes:
-        method: a baseline, or a form of the model on a runtime.
-        mae_bpm: mean absolute error by horizon.
-        second_us: median time of one second of the whole forecast in microseconds, None for a baseline.
-    """
+    First every form of the model on every runtime, the baselines beside, then the expert mixture that the device shows:
+    each athlete is unknown at first, and all of the athlete's sessions are played in the order they were made. Scored
+    are the sessions of the published test, or, where there are none, those that `by_session` holds out; then every
+    athlete. The baselines are fitted to the sessions that the model was trained and validated on.
 
-    method: str
-    mae_bpm: list[float]
-    second_us: float | None = None
-
-
-def evaluate(bundle_file: Path, dataset: Dataset) -> Iterator[Row]:
-    """Score every form in a bundle on every runtime it names, with the baselines beside.
-
-    Scored are the sessions of the published test, or, where there are none, those that `by_session` holds out. The
-    baselines are fitted to the sessions that the model was trained and validated on.
+    Args:
+        bundle_file: to score.
+        dataset: recordings to score it on.
+        on_method: called with each method when it has been scored.
 
     Raises:
         BundleError: the bundle cannot be used.
@@ -50,25 +54,46 @@ def evaluate(bundle_file: Path, dataset: Dataset) -> Iterator[Row]:
     bundle = read_bundle(bundle_file)
     split = by_session(dataset.sessions)
     scored = dataset.published_test or split.scored
-    for baseline in baselines():
-        baseline.fit(split.train + split.validation)
-        yield Row(baseline.name, mae_bpm(scored, [baseline.predict(s) for s in scored]))
+    name = PUBLISHED_TEST if dataset.published_test else split.name
+    ahead = [f"{h} s" for h in HORIZONS_S]
+    counted = "/".join(map(str, origins(scored)))
+    yield environment(bundle_file)
+    yield f"Mean absolute error in bpm on {name}, {counted} origins at {'/'.join(ahead)}."
+
     cells = list(_cells(bundle))
     if not cells:
         msg = f"no TFLite runtime is installed ({', '.join(RUNTIMES)}); run: pip install 'heartline[train]'"
         raise TrainingError(msg)
+    rows: list[list[str]] = []
+
+    def add(method: str, mae: Sequence[float], second_us: float | None = None) -> None:
+        rows.append([method, *(f"{m:.3f}" for m in mae), "" if second_us is None else f"{second_us:.0f}"])
+        on_method(method)
+
+    for baseline in baselines():
+        baseline.fit(split.train + split.validation)
+        add(baseline.name, mae_bpm(scored, [baseline.predict(s) for s in scored]))
     for cell in cells:
-        yield _play(bundle, cell, scored)
-
-
-def scored_name(dataset: Dataset) -> str:
-    """What `evaluate` scores, in words."""
-    return PUBLISHED_TEST if dataset.published_test else "held-out sessions"
-
-
-def scored_origins(dataset: Dataset) -> list[int]:
-    """How many origins `evaluate` scores at each horizon."""
-    return origins(dataset.published_test or by_session(dataset.sessions).scored)
+        forecasts = [forecast(WorkoutForecaster(bundle, cell), s) for s in scored]
+        second_us = float(np.median([took_us for _, took_us in forecasts]))
+        add(
+            f"{cell.recipe} on {cell.runtime}", mae_bpm(scored, [made[:, _MEDIANS] for made, _ in forecasts]), second_us
+        )
+    everything = dataset.sessions + dataset.published_test
+    everybody = play_everybody(bundle, open_cell(bundle), everything)
+    played = only(everybody, {s.key for s in scored})
+    for inputs in (HEART_RATE, WITH_LOAD):
+        own = played[inputs]
+        sessions, second_us = [p.session for p in own], float(np.median([p.second_us for p in own]))
+        add(f"{MIXTURE}, {inputs}", mae_bpm(sessions, [p.mixture[:, _MEDIANS] for p in own]), second_us)
+    yield table(["method", *ahead, "one second takes (µs)"], rows)
+    yield alerts_table(score_alerts(played, thresholds_bpm(everything)))
+    yield (
+        "Trained on: "
+        + ", ".join(source.name for source in bundle.manifest.data)
+        + ". Only other people are new to it."
+    )
+    yield athletes_table(score_athletes(everybody))
 
 
 def environment(bundle: Path) -> str:
@@ -98,20 +123,3 @@ def _cells(bundle: Bundle) -> Iterator[Cell]:
             except Exception as error:
                 msg = f"{variant.recipe} on {runtime}: {error}; reinstall heartline in a fresh virtual environment"
                 raise TrainingError(msg) from error
-
-
-def _play(bundle: Bundle, cell: Cell, sessions: list[Session]) -> Row:
-    medians = []
-    took_ns: list[int] = []
-    for session in sessions:
-        forecaster = WorkoutForecaster(bundle, cell)
-        change_bpm: NDArray[np.float32] = np.full((len(session.x), len(HORIZONS_S)), np.nan, np.float32)
-        for second, frame in enumerate(session.recording.frames()):
-            start_ns = time.perf_counter_ns()
-            forecast = forecaster.step(frame)
-            took_ns.append(time.perf_counter_ns() - start_ns)
-            for column, horizon_s in enumerate(HORIZONS_S):
-                if (quantiles := forecast[horizon_s]) is not None:
-                    change_bpm[second, column] = quantiles.q50 - session.anchor_bpm[second]
-        medians.append(change_bpm)
-    return Row(f"{cell.recipe} on {cell.runtime}", mae_bpm(sessions, medians), float(np.median(took_ns)) / 1000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,6 +11,15 @@ from numpy.typing import NDArray
 from training.dataset import HORIZONS_S, Session
 
 Arrays = Sequence[NDArray[np.float32]]
+
+# What a session is doing at an origin. Heart rate is on its way once it has moved by more in the last half minute than
+# the typical error of showing the last value.
+PHASES = ("first 5 min", "rising", "falling", "steady")
+_FIRST_S = 300
+_MOVED_S = 30
+_MOVED_BPM = 5.0
+
+_DRAWS = 2000
 
 
 def mae_bpm(sessions: Sequence[Session], medians: Arrays) -> list[float]:
@@ -86,3 +96,49 @@ def first_minute_ratio(sessions: Sequence[Session], medians: Arrays) -> list[flo
             theirs += float(np.abs(change_bpm[known]).sum())
         ratios.append(ours / theirs if theirs else float("nan"))
     return ratios
+
+
+def phase(session: Session) -> NDArray[np.int64]:
+    """Index in `PHASES` of each second, (seconds,), from nothing that comes after it."""
+    before_bpm = np.concatenate([np.full(_MOVED_S, np.nan), session.anchor_bpm])[: len(session.anchor_bpm)]
+    moved_bpm = session.anchor_bpm - before_bpm
+    first = np.arange(len(moved_bpm)) < _FIRST_S
+    return np.select([first, moved_bpm > _MOVED_BPM, moved_bpm < -_MOVED_BPM], [0, 1, 2], 3)
+
+
+def mae_by_phase_bpm(sessions: Sequence[Session], medians: Arrays) -> list[list[float]]:
+    """Mean absolute error in bpm by phase and horizon; NaN where a phase does not occur."""
+    phases = [phase(s) for s in sessions]
+    return [
+        mae_bpm(
+            [
+                dataclasses.replace(s, scored=s.scored & (p == i)[:, None])
+                for s, p in zip(sessions, phases, strict=True)
+            ],
+            medians,
+        )
+        for i in range(len(PHASES))
+    ]
+
+
+def ratio_interval(
+    sessions: Sequence[Session], medians: Arrays, random: np.random.Generator
+) -> tuple[list[float], list[float]]:
+    """95 % bootstrap interval of the error relative to persistence's.
+
+    Drawn with replacement are people, or sessions where there is one person: seconds of one session are not independent
+    of each other. Source: Efron & Tibshirani 1993, An Introduction to the Bootstrap, chapter 13 (percentile interval).
+
+    Returns:
+        Lower and upper end, by horizon.
+    """
+    people = sorted({s.recording.person for s in sessions})
+    units = [people.index(s.recording.person) if len(people) > 1 else i for i, s in enumerate(sessions)]
+    ours, theirs = np.zeros((2, max(units) + 1, len(HORIZONS_S)))
+    for unit, session, m in zip(units, sessions, medians, strict=True):
+        ours[unit] += np.where(session.scored, np.abs(session.change_bpm - m), 0.0).sum(axis=0)
+        theirs[unit] += np.where(session.scored, np.abs(session.change_bpm), 0.0).sum(axis=0)
+    drawn = random.integers(len(ours), size=(_DRAWS, len(ours)))
+    ratios = ours[drawn].sum(axis=1) / np.maximum(theirs[drawn].sum(axis=1), 1e-9)
+    low, high = np.quantile(ratios, [0.025, 0.975], axis=0)
+    return low.tolist(), high.tolist()

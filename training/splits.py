@@ -52,14 +52,13 @@ def by_session(sessions: Sequence[Session]) -> Split:
 
 
 def by_person(sessions: Sequence[Session]) -> Iterator[Split]:
-    """Leave people out, of every source that holds more than one.
+    """Leave people out, those of a source in turn.
 
-    The people left out are in no other list of the split. Everybody else trains and validates as in `by_session`.
+    The people left out are in no other list of the split. Everybody else, of the other sources too, trains and
+    validates as in `by_session`; where too few sessions would be left for that, there is no split.
     """
     for source in sorted({s.recording.source for s in sessions}):
         people = sorted({s.recording.person for s in sessions if s.recording.source == source})
-        if len(people) < 2:  # noqa: PLR2004 - nobody of the source would be left
-            continue
         folds = min(len(people), _MAX_FOLDS)
         for fold in range(folds):
             out = set(people[fold::folds])

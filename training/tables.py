@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 
@@ -15,3 +16,13 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, text_columns: i
     """
     rule = ["---"] * text_columns + ["--:"] * (len(head) - text_columns)
     return "\n".join("| " + " | ".join(line) + " |" for line in (head, rule, *rows))
+
+
+def figure(value: float) -> str:
+    """Two decimals; a dash where nothing could be measured."""
+    return "-" if math.isnan(value) else f"{value:.2f}"
+
+
+def percent(share: float) -> str:
+    """A share in whole percent; a dash where nothing could be measured."""
+    return "-" if math.isnan(share) else f"{share:.0%}"

@@ -10,7 +10,18 @@ import pytest
 from tests.architecture.imports import REPOSITORY
 
 # Extras, never on the device.
-EXTRAS = {"amqtt", "bumble", "keras", "matplotlib", "sklearn", "tensorflow", "tqdm", "training", "converters"}
+EXTRAS = {
+    "amqtt",
+    "bumble",
+    "dask",
+    "distributed",
+    "keras",
+    "matplotlib",
+    "sklearn",
+    "tensorflow",
+    "tqdm",
+    "training",
+} | {"converters"}
 
 
 def _loads(statement: str) -> set[str]:

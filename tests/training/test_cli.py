@@ -13,7 +13,7 @@ from edge_agent.signals.features import FEATURE_NAMES
 from training import cli
 from training.manifest import CELL, read_manifest
 
-_BASELINES = {"persistence", "damped trend", "ridge, heart rate", "ridge, heart rate and load", "trees"}
+_BASELINES = {"persistence", "damped trend", "first order", "ridge, heart rate", "ridge, heart rate and load", "trees"}
 
 
 @pytest.fixture(scope="module")
@@ -32,15 +32,18 @@ def test_training_measures_baselines_and_model_on_the_same_origins(trained: Path
         methods = {m["name"]: m["mae_bpm"] for m in score["methods"]}
         assert set(methods) > _BASELINES
         assert all(0 < mae < 60 for name in ("persistence", "lstm") for mae in methods[name])
+        assert {"lstm", "lstm, heart rate only", "mixture", "mixture, heart rate only"} < set(methods)
+        assert [c["method"] for c in score["calibrations"]] == ["lstm", "mixture"]
+    assert [a["person"] for a in results["athletes"]] == ["ada", "ben"]
     assert sets["neutral, unseen people"]["people"] == 2
     assert sets["published-test"]["origins"] == [170, 150, 120]
 
 
 def test_training_writes_a_report_with_pictures(trained: Path) -> None:
     report = (trained / "report.md").read_text()
-    for name in ("workout-fans.png", "workout-errors.png", "workout-calibration.png"):
-        assert f"]({name})" in report
-        assert (trained / name).read_bytes().startswith(b"\x89PNG")
+    for name in ("fans", "errors", "phases", "calibration", "people"):
+        assert f"](workout-{name}.png)" in report
+        assert (trained / f"workout-{name}.png").read_bytes().startswith(b"\x89PNG")
     assert "broken.csv, line 3" in report
     assert "| persistence |" in report
 
@@ -63,6 +66,9 @@ def test_a_bundle_is_scored_as_a_device_runs_it(data_folder: Path, capsys: pytes
     forms = [cells for name, cells in rows.items() if " on " in name]
     assert len(forms) == sum(len(v.runtimes) for v in read_bundle(SHIPPED_BUNDLE).manifest.variants)
     assert all(float(cell) > 0 for cells in forms for cell in cells)
+    assert {"mixture, heart rate only", "mixture, heart rate and load"} < set(rows)
+    athletes = [line for line in output.splitlines() if line.startswith(("| ada", "| ben"))]
+    assert len(athletes) == 2 * 2 * 2
 
 
 def test_a_missing_extra_is_named_with_the_command(

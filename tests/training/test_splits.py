@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from edge_agent.recordings.recording import Recording
@@ -38,3 +40,16 @@ def test_one_person_alone_cannot_be_left_out(sessions: list[Session]) -> None:
 def test_too_few_sessions_are_refused(sessions: list[Session]) -> None:
     with pytest.raises(TrainingError, match=f"at least {MIN_SESSIONS}"):
         by_session(sessions[: MIN_SESSIONS - 1])
+
+
+def test_the_only_person_of_a_source_is_left_out_where_others_can_stand_in(sessions: list[Session]) -> None:
+    moved = [
+        dataclasses.replace(s, recording=dataclasses.replace(s.recording, source="elsewhere"))
+        if s.recording.person == "ben"
+        else s
+        for s in sessions
+    ]
+    assert [(s.name, {o.recording.person for o in s.scored}) for s in by_person(moved)] == [
+        ("elsewhere, unseen people", {"ben"}),
+        ("synthetic, unseen people", {"ada"}),
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import keras
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from training.dataset import HORIZONS_S, Session, make_session
 from training.workout.augment import drop_sensors, interrupt, vary_person
 from training.workout.model import build_cell, pinball, unroll, zero_state
+from training.workout.team import Team
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class Settings:
         sensor_dropout: share of the chunks that lose sensors.
         person_spread: strength of the variation between people (`vary_person`).
         interrupted: share of the sessions that are seen with gaps in heart rate (`interrupt`).
+        team: the workers that share the streams; None for one machine alone.
     """
 
     hidden: int = 64
@@ -45,6 +48,7 @@ class Settings:
     sensor_dropout: float = 0.4
     person_spread: float = 0.2
     interrupted: float = 0.25
+    team: Team | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,23 +162,53 @@ class _Trainer:
         self._optimizer.build(cell.trainable_variables)
         self._averages = [tf.Variable(v) for v in cell.trainable_variables]
         self._done = 0
-        self._step = tf.function(self._one_step, jit_compile=True)
+        if settings.team is None:
+            self._share = slice(None)
+            self._step = tf.function(self._one_step, jit_compile=True)
+        else:
+            self._share = settings.team.share(settings.streams)
+            # XLA has no sum over machines for CPUs: what comes before and after it is compiled, each on its own.
+            self._compiled_gradients = tf.function(self._gradients, jit_compile=True)
+            self._compiled_update = tf.function(self._update, jit_compile=True)
+            self._sum = settings.team.sum
+            self._step = tf.function(self._shared_step)
 
-    def _one_step(
-        self, x: tf.Tensor, restarted: tf.Tensor, change_bpm: tf.Tensor, state: tf.Tensor, averaging: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _gradients(
+        self, x: tf.Tensor, restarted: tf.Tensor, change_bpm: tf.Tensor, state: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
         variables = [v.value for v in self._cell.trainable_variables]
         with tf.GradientTape() as tape:
             y, state = unroll(self._cell, x, restarted, state)
             loss = pinball(y, change_bpm)
-        self._optimizer.apply(tape.gradient(loss, variables), self._cell.trainable_variables)
-        for average, variable in zip(self._averages, variables, strict=True):
-            average.assign(averaging * average + (1.0 - averaging) * variable)
+        return loss, state, tape.gradient(loss, variables)
+
+    def _update(self, gradients: list[tf.Tensor], averaging: tf.Tensor) -> None:
+        self._optimizer.apply(gradients, self._cell.trainable_variables)
+        for average, variable in zip(self._averages, self._cell.trainable_variables, strict=True):
+            average.assign(averaging * average + (1.0 - averaging) * variable.value)
+
+    def _one_step(
+        self, x: tf.Tensor, restarted: tf.Tensor, change_bpm: tf.Tensor, state: tf.Tensor, averaging: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        loss, state, gradients = self._gradients(x, restarted, change_bpm, state)
+        self._update(gradients, averaging)
         return loss, state
+
+    def _shared_step(
+        self, x: tf.Tensor, restarted: tf.Tensor, change_bpm: tf.Tensor, state: tf.Tensor, averaging: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """A step on this worker's streams; a worker counts by how many of its targets are known."""
+        loss, state, gradients = self._compiled_gradients(x, restarted, change_bpm, state)
+        known = tf.reduce_sum(tf.cast(tf.logical_not(tf.math.is_nan(change_bpm)), tf.float32))
+        all_known, loss, *gradients = self._sum([known, known * loss, *(known * gradient for gradient in gradients)])
+        all_known = tf.maximum(all_known, 1.0)
+        self._compiled_update([gradient / all_known for gradient in gradients], averaging)
+        return loss / all_known, state
 
     def epoch(self, streams: _Streams, random: np.random.Generator) -> float:
         """One pass; returns the mean loss."""
-        state = zero_state(self._cell, streams.x.shape[1])
+        share = self._share
+        state = zero_state(self._cell, len(range(streams.x.shape[1])[share]))
         losses = []
         for chunk in streams.chunks(self._settings.chunk_s):
             x = streams.x[chunk].copy()
@@ -182,7 +216,11 @@ class _Trainer:
             # Early on the average follows closely, else it would remember the random start.
             averaging = min(self._settings.averaging, (self._done + 1) / (self._done + 10))
             loss, state = self._step(
-                x, streams.restarted[chunk], streams.change_bpm[chunk], state, tf.constant(averaging, tf.float32)
+                x[:, share],
+                streams.restarted[chunk, share],
+                streams.change_bpm[chunk, share],
+                state,
+                tf.constant(averaging, tf.float32),
             )
             losses.append(loss)
             self._done += 1
@@ -198,6 +236,7 @@ def fit(
     *,
     seed: int,
     settings: Settings,
+    initial_weights: Sequence[NDArray[np.float32]] | None = None,
     on_epoch: Callable[[Epoch], None] = lambda _: None,
 ) -> Fitted:
     """Train one cell; the same seed on the same sessions gives the same weights.
@@ -207,25 +246,30 @@ def fit(
         validation: these choose the epoch whose weights are kept.
         seed: of the initial weights, the order of sessions, and all variation.
         settings: how to train.
+        initial_weights: of a cell of this size to go on from; random when None.
         on_epoch: called after each epoch.
     """
     keras.utils.set_random_seed(seed)
     random = np.random.default_rng(seed)
     variety = _Variety(train, settings, random)
     cell = build_cell(train[0].x.shape[1], settings.hidden)
+    if initial_weights is not None:
+        cell.set_weights(initial_weights)
     average = keras.models.clone_model(cell)
     chunks = len(_Streams.of(train, settings.streams, settings.chunk_s).chunks(settings.chunk_s))
     trainer = _Trainer(cell, settings, settings.epochs * chunks)
     judge = Judge(validation, settings.chunk_s)
+    agreed = settings.team.mean if settings.team else float
     history: list[Epoch] = []
     best_epoch, best_weights = 0, trainer.averaged()
-    while len(history) < settings.epochs and len(history) - best_epoch <= settings.patience:
-        train_loss = trainer.epoch(variety.streams(), random)
-        average.set_weights(trainer.averaged())
-        history.append(Epoch(train_loss, judge.loss(average)))
-        on_epoch(history[-1])
-        if history[-1].validation_loss < history[best_epoch].validation_loss or len(history) == 1:
-            best_epoch, best_weights = len(history) - 1, trainer.averaged()
+    with settings.team.together() if settings.team else nullcontext():
+        while len(history) < settings.epochs and len(history) - best_epoch <= settings.patience:
+            train_loss = trainer.epoch(variety.streams(), random)
+            average.set_weights(trainer.averaged())
+            history.append(Epoch(train_loss, agreed(judge.loss(average))))
+            on_epoch(history[-1])
+            if history[-1].validation_loss < history[best_epoch].validation_loss or len(history) == 1:
+                best_epoch, best_weights = len(history) - 1, trainer.averaged()
     average.set_weights(best_weights)
     return Fitted(average, seed, tuple(history), best_epoch)
 

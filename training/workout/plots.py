@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -10,23 +10,31 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from training.athletes import HEART_RATE, LSTM, MIXTURE, WITH_LOAD, AthleteScore, Played
 from training.dataset import HORIZONS_S, Session
-from training.workout.evaluate import LSTM, LSTM_HEART_RATE, DataSetScore
+from training.scores import PHASES
+from training.workout.evaluate import LSTM_HEART_RATE, DataSetScore
 from training.workout.model import QUANTILES
 
 _INK = "#22303c"
 _MUTED = "#8a97a3"
 _HEART = "#d1495b"
 _BAND = "#2a7f9e"
+_LEARNED = "#123f5a"
 _BARS = {
     "persistence": "#c9d1d8",
-    "damped trend": "#b3bec8",
+    "first order": "#a9b5c0",
     "trees": "#e0a458",
-    LSTM_HEART_RATE: "#8cbfd0",
+    LSTM_HEART_RATE: "#9fcbd9",
     LSTM: _BAND,
+    MIXTURE: _LEARNED,
 }
+_ALERT_S = 30  # the horizon that pictures of one horizon show
+_COLUMNS = 3
+_TALLEST = 1.7  # times the error of persistence, beyond which a bar would flatten the others
 _DPI = 110
 _FAN_S = 600  # ten minutes are as much as one can read
 
@@ -53,6 +61,36 @@ def _style() -> None:
             "figure.constrained_layout.use": True,
         }
     )
+
+
+def draw(
+    scores: Sequence[DataSetScore], athletes: Sequence[AthleteScore], shown: Played, out: Path
+) -> list[tuple[str, str]]:
+    """Draw all pictures of a report.
+
+    Args:
+        scores: by data set, the one of `shown` first.
+        athletes: played by cells that had not been trained on them; none where nobody could be left out.
+        shown: session for the forecast fans.
+        out: folder to write to.
+
+    Returns:
+        File name and caption of each.
+    """
+    fans(shown.session, shown.mixture, out / "workout-fans.png")
+    errors(scores, out / "workout-errors.png")
+    phases(scores, out / "workout-phases.png")
+    calibration(scores, out / "workout-calibration.png")
+    images = [
+        ("workout-fans.png", f"Forecast fans of the mixture on a session of {scores[0].name}"),
+        ("workout-errors.png", "Error by horizon; whiskers are the standard deviation over seeds"),
+        ("workout-phases.png", "Error 30 s ahead by what the session is doing; 1 is as good as showing the last value"),
+        ("workout-calibration.png", "Outcomes inside the 80 % interval, before the conformal step and after it"),
+    ]
+    if athletes:
+        people(athletes, out / "workout-people.png")
+        images.append(("workout-people.png", "Every athlete, forecast with a cell that was trained on other people"))
+    return images
 
 
 def fans(session: Session, quantiles: NDArray[np.float32], path: Path) -> None:
@@ -95,60 +133,149 @@ def _liveliest(anchor_bpm: NDArray[np.float32]) -> int:
     return starts[int(np.nanargmax(spreads))] if np.isfinite(spreads).any() else starts[0]
 
 
-def errors(scores: Sequence[DataSetScore], path: Path) -> None:
-    """Error by horizon, baselines beside the LSTM, one panel per data set."""
+def _panels(count: int, *, width: float, height: float) -> tuple[Figure, list[Axes]]:
+    """Panels in rows of `_COLUMNS`; what is left of the last row stays empty."""
     _style()
-    figure, axes = plt.subplots(1, len(scores), figsize=(max(3.4 * len(scores), 5), 3.9), squeeze=False)
-    for ax, score in zip(axes[0], scores, strict=True):
-        _error_bars(ax, score)
-    axes[0, 0].set_ylabel("mean absolute error (bpm)")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
+    columns = min(count, _COLUMNS)
+    rows = -(-count // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(max(width * columns, 5), height * rows), squeeze=False)
+    panels = list(axes.flat)
+    for ax in panels[count:]:
+        ax.set_visible(False)
+    return figure, panels[:count]
+
+
+def _titled(ax: Axes, score: DataSetScore) -> None:
+    ax.set_title(f"{score.name}\n", fontsize=10)
+    people = "1 person" if score.people == 1 else f"{score.people} people"
+    sessions = "1 session" if score.sessions == 1 else f"{score.sessions} sessions"
+    ax.text(0, 1.02, f"{people}, {sessions}", transform=ax.transAxes, fontsize=8.5, color=_MUTED)
+
+
+def _legend(figure: Figure, ax: Axes) -> None:
+    handles, labels = ax.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=9)
+
+
+def errors(scores: Sequence[DataSetScore], path: Path) -> None:
+    """Error by horizon, baselines beside the LSTM and the mixture, one panel per data set."""
+    figure, axes = _panels(len(scores), width=3.8, height=3.4)
+    for i, (ax, score) in enumerate(zip(axes, scores, strict=True)):
+        shown = [m for m in score.methods if m.name in _BARS]
+        _bars(
+            ax,
+            {m.name: m.mae_bpm for m in shown},
+            [f"{h} s ahead" for h in HORIZONS_S],
+            {m.name: m.sd_bpm for m in shown if m.sd_bpm},
+        )
+        _cut(ax, _TALLEST * max(m.mae_bpm[-1] for m in shown if m.name == "persistence"))
+        _titled(ax, score)
+        if i % _COLUMNS == 0:
+            ax.set_ylabel("mean absolute error (bpm)")
+    _legend(figure, axes[0])
     _save(figure, path)
 
 
-def _error_bars(ax: Axes, score: DataSetScore) -> None:
-    shown = [m for m in score.methods if m.name in _BARS]
-    width = 0.84 / len(shown)
-    for i, method in enumerate(shown):
-        at = np.arange(len(HORIZONS_S)) + (i - (len(shown) - 1) / 2) * width
+def _cut(ax: Axes, top: float) -> None:
+    """End the axis at `top`; a bar that goes beyond says how far."""
+    for bar in ax.patches:
+        if isinstance(bar, Rectangle) and bar.get_height() > top:
+            middle = bar.get_x() + bar.get_width() / 2
+            ax.annotate(
+                f"{bar.get_height():.0f}", (middle, top), (0, 2), textcoords="offset points", ha="center", fontsize=8.5
+            )
+            ax.set_ylim(top=top)
+
+
+def phases(scores: Sequence[DataSetScore], path: Path) -> None:
+    """Error over persistence's by phase at one horizon, one panel per data set."""
+    column = HORIZONS_S.index(_ALERT_S)
+    figure, axes = _panels(len(scores), width=3.8, height=3.2)
+    for i, (ax, score) in enumerate(zip(axes, scores, strict=True)):
+        by_phase = {m.name: np.array(m.phase_mae_bpm)[:, column] for m in score.methods}
+        shown = [name for name in _BARS if name in by_phase and name != "persistence"]
+        _bars(ax, {name: (by_phase[name] / by_phase["persistence"]).tolist() for name in shown}, PHASES)
+        ax.axhline(1, color=_INK, linewidth=1)
+        _titled(ax, score)
+        if i % _COLUMNS == 0:
+            ax.set_ylabel(f"error / persistence, {_ALERT_S} s ahead")
+    _legend(figure, axes[0])
+    _save(figure, path)
+
+
+def _bars(
+    ax: Axes,
+    heights: Mapping[str, Sequence[float]],
+    groups: Sequence[str],
+    whiskers: Mapping[str, Sequence[float]] | None = None,
+) -> None:
+    """Groups of bars side by side, one bar per method in each."""
+    width = 0.84 / len(heights)
+    for i, (name, values) in enumerate(heights.items()):
         ax.bar(
-            at,
-            method.mae_bpm,
+            np.arange(len(groups)) + (i - (len(heights) - 1) / 2) * width,
+            values,
             width * 0.92,
-            yerr=method.sd_bpm or None,
-            color=_BARS[method.name],
+            yerr=(whiskers or {}).get(name),
+            color=_BARS[name],
             error_kw={"ecolor": _INK, "elinewidth": 1},
-            label=method.name,
+            label=name,
         )
-    ax.set_xticks(range(len(HORIZONS_S)), [f"{h} s ahead" for h in HORIZONS_S])
+    ax.set_xticks(range(len(groups)), list(groups))
+    ax.set_xlim(-0.5, len(groups) - 0.5)
     ax.grid(visible=False, axis="x")
-    ax.set_title(f"{score.name}\n", fontsize=10)
-    people = "1 person" if score.people == 1 else f"{score.people} people"
-    ax.text(0, 1.02, f"{people}, {score.sessions} sessions", transform=ax.transAxes, fontsize=8.5, color=_MUTED)
 
 
 def calibration(scores: Sequence[DataSetScore], path: Path) -> None:
-    """Share of outcomes below each forecast quantile against what it should be, one panel per data set."""
+    """Share of outcomes inside the interval before and after the conformal step, one panel per data set."""
+    figure, axes = _panels(len(scores), width=3.6, height=2.2)
+    rows = np.arange(len(HORIZONS_S))[::-1]
+    for ax, score in zip(axes, scores, strict=True):
+        before, after = (np.array(c.inside) * 100 for c in score.calibrations)
+        ax.axvspan(77, 83, color="#e3efe6", linewidth=0)
+        ax.axvline(80, color="#7fa98a", linewidth=1)
+        ax.hlines(rows, np.minimum(before, after), np.maximum(before, after), color=_MUTED, linewidth=1.4)
+        ax.plot(before, rows, "o", color="white", markeredgecolor=_BAND, markersize=7, label="as trained (lstm)")
+        ax.plot(after, rows, "o", color=_LEARNED, markersize=7, label="after the conformal step (mixture)")
+        ax.set_yticks(rows, [f"{h} s" for h in HORIZONS_S])
+        ax.set_ylim(-0.6, len(rows) - 0.4)
+        ax.set_xlim(min(65, before.min() - 3, after.min() - 3), max(90, before.max() + 3, after.max() + 3))
+        ax.grid(visible=False, axis="y")
+        _titled(ax, score)
+    for ax in axes[-_COLUMNS:]:
+        ax.set_xlabel("inside the 80 % interval (%)")
+    _legend(figure, axes[0])
+    _save(figure, path)
+
+
+def people(athletes: Sequence[AthleteScore], path: Path) -> None:
+    """Error over persistence's for each athlete, in the first and in the second half of the sessions."""
     _style()
+    wanted = (WITH_LOAD, HEART_RATE)
     figure, axes = plt.subplots(
-        1, len(scores), figsize=(max(3.2 * len(scores), 4), 4.0), squeeze=False, sharex=True, sharey=True
+        len(wanted), len(HORIZONS_S), figsize=(3.8 * len(HORIZONS_S), 5.6), squeeze=False, sharey="row"
     )
-    for ax, score in zip(axes[0], scores, strict=True):
-        ax.plot([0, 100], [0, 100], color=_MUTED, linestyle="--", linewidth=1, label="perfect")
-        for below, horizon_s, marker in zip(score.share_below, HORIZONS_S, "o^s", strict=True):
-            ax.plot(
-                np.array(QUANTILES) * 100,
-                np.array(below) * 100,
-                marker=marker,
-                markersize=5,
-                label=f"{horizon_s} s ahead",
-            )
-        ax.set_title(score.name, fontsize=10)
-        ax.set(xlabel="forecast quantile (%)", xticks=[10, 50, 90], yticks=[0, 10, 50, 90, 100])
-    axes[0, 0].set_ylabel("outcomes below it (%)")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=9)
+    looks = (
+        (LSTM, 0, "#b9d9e4", "lstm, first half of the sessions"),
+        (LSTM, 1, _BAND, "lstm, second half"),
+        (MIXTURE, 0, "#8fa6b5", "mixture, first half"),
+        (MIXTURE, 1, _LEARNED, "mixture, second half"),
+    )
+    for row, inputs in enumerate(wanted):
+        for column, horizon_s in enumerate(HORIZONS_S):
+            ax = axes[row, column]
+            for i, (method, half, colour, label) in enumerate(looks):
+                heights = [
+                    next((s.halves[half][column] for s in a.skills if (s.method, s.inputs) == (method, inputs)), np.nan)
+                    for a in athletes
+                ]
+                ax.bar(np.arange(len(athletes)) + (i - 1.5) * 0.2, heights, 0.185, color=colour, label=label)
+            ax.axhline(1, color=_INK, linewidth=1)
+            ax.set_xticks(range(len(athletes)), [a.person.replace("-", "-\n", 1) for a in athletes], fontsize=8.5)
+            ax.grid(visible=False, axis="x")
+            ax.set_title(f"{horizon_s} s ahead, {inputs}", fontsize=10)
+        axes[row, 0].set_ylabel("error / persistence")
+    _legend(figure, axes[0, 0])
     _save(figure, path)
 
 

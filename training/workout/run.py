@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -15,6 +15,8 @@ import tensorflow as tf
 from edge_agent import __version__
 from edge_agent.inference.bundle import Metric
 from edge_agent.signals.features import CONTRACT, FEATURE_NAMES
+from training.alert import thresholds_bpm
+from training.athletes import WITH_LOAD, AthleteScore, Played, only, play_everybody, score_athletes
 from training.baselines import Baseline, baselines
 from training.dataset import HORIZONS_S, PUBLISHED_TEST, Dataset, Session
 from training.manifest import CELL, MANIFEST, TrainingManifest, sources
@@ -22,8 +24,10 @@ from training.report import Results, SeedRun, markdown
 from training.splits import Split, by_person, by_session
 from training.workout import plots
 from training.workout.evaluate import DataSetScore, Scoreboard, measure_drift
-from training.workout.fit import Epoch, Fitted, Judge, Settings, fit
+from training.workout.fit import Epoch, Fitted, Settings, fit
+from training.workout.in_memory import in_memory
 from training.workout.model import QUANTILES
+from training.workout.pretrain import pretrain
 
 RESULTS = "metrics.json"
 REPORT = "report.md"
@@ -37,7 +41,13 @@ _LIMITS = (
 
 
 def run(
-    dataset: Dataset, out: Path, *, seeds: int, settings: Settings, on_epoch: Callable[[str, Epoch], None]
+    dataset: Dataset,
+    out: Path,
+    *,
+    seeds: int,
+    settings: Settings,
+    simulated: int = 0,
+    on_epoch: Callable[[str, Epoch], None],
 ) -> Results:
     """Train, score and report.
 
@@ -46,6 +56,7 @@ def run(
         out: folder to write the cell, its manifest, the report, its pictures and the metrics to.
         seeds: how many times to train, from seeds 0, 1, ...
         settings: how to train.
+        simulated: made-up athletes to train on before the real ones (`pretrain`); none by default.
         on_epoch: called after each epoch with what is being trained.
 
     Raises:
@@ -53,48 +64,57 @@ def run(
     """
     out.mkdir(parents=True, exist_ok=True)
     split = by_session(dataset.sessions)
-    fitted = _fit_all(split, seeds, settings, on_epoch)
-    chosen = min(fitted, key=lambda f: f.validation_loss)
+    starts = [pretrain(simulated, seed=s, settings=settings) if simulated else None for s in range(seeds)]
+
+    def train(split: Split) -> list[Fitted]:
+        return [
+            fit(
+                split.train,
+                split.validation,
+                seed=seed,
+                settings=settings,
+                initial_weights=start,
+                on_epoch=lambda epoch, seed=seed: on_epoch(f"{split.name}, seed {seed}", epoch),  # type: ignore[misc]
+            )
+            for seed, start in enumerate(starts)
+        ]
+
+    fitted = train(split)
+    chosen = _chosen(fitted)
     compared = _fitted_baselines(split)
 
-    boards = []
-    if dataset.published_test:
-        boards.append(_board(PUBLISHED_TEST, dataset.published_test, compared, fitted))
-    for source in sorted({s.recording.source for s in split.scored}):
-        held_out = [s for s in split.scored if s.recording.source == source]
-        boards.append(_board(f"{source}, held-out sessions", held_out, compared, fitted))
-    boards += _unseen_people(dataset.sessions, seeds, settings, on_epoch)
+    everything = dataset.sessions + dataset.published_test
+    thresholds = thresholds_bpm(everything)
+    played = play_everybody(*in_memory(chosen.cell), everything)
+
+    groups = {PUBLISHED_TEST: dataset.published_test} if dataset.published_test else {}
+    for session in split.scored:
+        groups.setdefault(f"{session.recording.source}, held-out sessions", []).append(session)
+    boards = [Scoreboard(name, thresholds) for name in groups]
+    for board in boards:
+        board.add(groups[board.name], compared, [f.cell for f in fitted], played)
+    unseen, athletes = _unseen_people(dataset.sessions, thresholds, train)
+    boards += unseen
 
     scores = [board.score() for board in boards]
     results = Results(
         horizons_s=list(HORIZONS_S),
         data_sets=scores,
+        athletes=athletes,
         seeds=[SeedRun(f.seed, len(f.history), f.best_epoch + 1, f.validation_loss) for f in fitted],
         chosen_seed=chosen.seed,
         drift=measure_drift(_one_source(split.scored), chosen.cell),
-        environment=_environment(split),
+        environment=_environment(split, simulated),
         unreadable=[str(error) for error in dataset.errors],
     )
-    _write(out, chosen, split, results, boards)
+    shown = boards[0].sessions[len(boards[0].sessions) // 2]
+    _write(out, chosen, split, results, only(played, {shown.key})[WITH_LOAD][0])
     return results
 
 
 def trainings(dataset: Dataset, seeds: int) -> int:
     """How many cells `run` trains."""
     return seeds * (1 + sum(1 for _ in by_person(dataset.sessions)))
-
-
-def _fit_all(split: Split, seeds: int, settings: Settings, on_epoch: Callable[[str, Epoch], None]) -> list[Fitted]:
-    return [
-        fit(
-            split.train,
-            split.validation,
-            seed=seed,
-            settings=settings,
-            on_epoch=lambda epoch, seed=seed: on_epoch(f"{split.name}, seed {seed}", epoch),  # type: ignore[misc]
-        )
-        for seed in range(seeds)
-    ]
 
 
 def _fitted_baselines(split: Split) -> list[Baseline]:
@@ -104,21 +124,22 @@ def _fitted_baselines(split: Split) -> list[Baseline]:
     return made
 
 
-def _board(name: str, sessions: list[Session], compared: list[Baseline], fitted: Sequence[Fitted]) -> Scoreboard:
-    board = Scoreboard(name)
-    board.add(sessions, compared, [f.cell for f in fitted])
-    return board
+def _chosen(fitted: Sequence[Fitted]) -> Fitted:
+    return min(fitted, key=lambda f: f.validation_loss)
 
 
 def _unseen_people(
-    sessions: list[Session], seeds: int, settings: Settings, on_epoch: Callable[[str, Epoch], None]
-) -> list[Scoreboard]:
+    sessions: list[Session], thresholds: Mapping[str, float], train: Callable[[Split], list[Fitted]]
+) -> tuple[list[Scoreboard], list[AthleteScore]]:
     boards: dict[str, Scoreboard] = {}
+    athletes: list[AthleteScore] = []
     for split in by_person(sessions):
-        board = boards.setdefault(split.name, Scoreboard(split.name))
-        cells = [f.cell for f in _fit_all(split, seeds, settings, on_epoch)]
-        board.add(split.scored, _fitted_baselines(split), cells)
-    return list(boards.values())
+        board = boards.setdefault(split.name, Scoreboard(split.name, thresholds))
+        fitted = train(split)
+        played = play_everybody(*in_memory(_chosen(fitted).cell), split.scored)
+        board.add(split.scored, _fitted_baselines(split), [f.cell for f in fitted], played)
+        athletes += score_athletes(played)
+    return list(boards.values()), athletes
 
 
 def _one_source(sessions: list[Session]) -> list[Session]:
@@ -130,9 +151,10 @@ def _one_source(sessions: list[Session]) -> list[Session]:
     return [s for s in sessions if s.recording.source == largest]
 
 
-def _environment(split: Split) -> dict[str, str]:
+def _environment(split: Split, simulated: int) -> dict[str, str]:
     return {
         "sessions": f"{len(split.train)} to train, {len(split.validation)} to validate, {len(split.scored)} held out",
+        "made-up athletes trained on before": str(simulated),
         "Python": platform.python_version(),
         "TensorFlow": tf.__version__,
         "Keras": keras.__version__,
@@ -141,19 +163,11 @@ def _environment(split: Split) -> dict[str, str]:
     }
 
 
-def _write(out: Path, chosen: Fitted, split: Split, results: Results, boards: Sequence[Scoreboard]) -> None:
+def _write(out: Path, chosen: Fitted, split: Split, results: Results, shown: Played) -> None:
     chosen.cell.save(out / CELL)
     (out / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(_manifest(chosen, split, results.data_sets))))
     (out / RESULTS).write_bytes(msgspec.json.format(msgspec.json.encode(results)))
-    shown = boards[0].sessions[len(boards[0].sessions) // 2]
-    plots.fans(shown, Judge([shown]).predict(chosen.cell)[0], out / "workout-fans.png")
-    plots.errors(results.data_sets, out / "workout-errors.png")
-    plots.calibration(results.data_sets, out / "workout-calibration.png")
-    images = [
-        ("workout-fans.png", f"Forecast fans on a session of {boards[0].name}, which the model has not seen"),
-        ("workout-errors.png", "Error by horizon; whiskers are the standard deviation over seeds"),
-        ("workout-calibration.png", "Calibration: how often heart rate came out below each forecast quantile"),
-    ]
+    images = plots.draw(results.data_sets, results.athletes, shown, out)
     (out / REPORT).write_text(markdown(results, images), encoding="utf-8")
 
 
