@@ -7,10 +7,11 @@ import msgspec
 import pytest
 
 from edge_agent.inference.bundle import DataSource, Metric
+from edge_agent.inference.forecast import QUANTILES
 from edge_agent.signals.features import CONTRACT, FEATURE_NAMES
 from training.dataset import HORIZONS_S
 from training.manifest import CELL, MANIFEST, TrainingManifest
-from training.workout.model import QUANTILES, build_cell
+from training.workout.model import build_cell
 
 HIDDEN = 16  # above 1024 weights per matrix: below, the converter leaves them in float32
 

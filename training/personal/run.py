@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from edge_agent import __version__
 from edge_agent.inference.bundle import Bundle, Metric
+from edge_agent.inference.forecast import QUANTILES
 from training.baselines import Persistence
 from training.dataset import HORIZONS_S, Dataset, Session
 from training.manifest import CELL, MANIFEST, TrainingManifest, sources
@@ -24,7 +25,6 @@ from training.personal.verdict import PERSISTENCE, SHIPPED, TUNED, Outcome
 from training.scores import mae_bpm, origins
 from training.splits import Split
 from training.workout.fit import Epoch, Judge, Settings, fit
-from training.workout.model import QUANTILES
 
 # The person varies less than people do, and what is known already is not to be unlearned.
 SETTINGS = Settings(epochs=30, patience=8, learning_rate=1e-3, person_spread=0.1)

@@ -13,9 +13,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from edge_agent.inference.forecast import QUANTILES
 from edge_agent.signals.recovery import FALL_SCALE_BPM, FEATURE_NAMES, HORIZONS_S
-
-QUANTILES = (0.1, 0.5, 0.9)
+from training.pinball import quantile_loss
 
 # In the first seconds nobody knows much: errors are three times those at half a minute, and would rule the loss.
 _EARLY_S, _EARLY_WEIGHT = 19, 0.2
@@ -134,9 +134,7 @@ def unroll(cell: keras.Model, x: tf.Tensor, known: tf.Tensor) -> tf.Tensor:
 
 
 def pinball(y: tf.Tensor, change_bpm: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
-    """Quantile loss (Koenker and Bassett 1978, Econometrica 46:33), in units of `FALL_SCALE_BPM`.
-
-    The median counts twice: it is the number that people look at.
+    """Quantile loss in units of `FALL_SCALE_BPM`.
 
     Args:
         y: quantiles, (seconds, recoveries, horizons x quantiles).
@@ -146,12 +144,7 @@ def pinball(y: tf.Tensor, change_bpm: tf.Tensor, weight: tf.Tensor) -> tf.Tensor
     Returns:
         Mean loss over what is known, a scalar.
     """
-    known = tf.logical_not(tf.math.is_nan(change_bpm))
-    target = tf.where(known, change_bpm, 0.0)[..., None]
-    error = target - tf.reshape(y, (*change_bpm.shape, len(QUANTILES)))
-    levels = tf.constant(QUANTILES)
-    weights = tf.constant([1.0, 2.0, 1.0]) / tf.constant(FALL_SCALE_BPM)[:, None]
-    loss = tf.reduce_sum(tf.maximum(levels * error, (levels - 1.0) * error) * weights, axis=-1)
+    loss, known = quantile_loss(y, change_bpm, FALL_SCALE_BPM)
     early = tf.where(tf.range(change_bpm.shape[0]) < _EARLY_S, _EARLY_WEIGHT, 1.0)
-    counted = tf.cast(known, tf.float32) * weight[None, :, None] * early[:, None, None]
+    counted = known * weight[None, :, None] * early[:, None, None]
     return tf.reduce_sum(loss * counted) / tf.maximum(tf.reduce_sum(counted), 1e-6)

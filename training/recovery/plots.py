@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from edge_agent.signals.recovery import HORIZONS_S
+from training import style
 from training.recovery.dataset import LENGTH_S, ORIGIN_S, Recovered, measured_bpm
 from training.recovery.evaluate import MethodScore, people
 from training.recovery.summary import LSTM, ONE_SEED
@@ -27,44 +26,10 @@ CAPTIONS = (
     ("recovery-population.png", "The simulated population, and the recorded recoveries in it"),
 )
 
-_INK = "#22303c"
-_MUTED = "#8a97a3"
-_HEART = "#d1495b"
-_BAND = "#2a7f9e"
 _SECOND = "#e0a458"
 _GREYS = ("#dfe4e8", "#c3ccd4", "#a7b3be", "#8a97a3", "#6d7c89")
-_DPI = 110
 _BEFORE_S, _AFTER_S = 60, 180
 _PER_PERSON = 2
-
-
-def _style() -> None:
-    mpl.use("agg")
-    plt.rcParams.update(
-        {
-            "font.size": 10,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "axes.edgecolor": _MUTED,
-            "axes.labelcolor": _INK,
-            "axes.titlecolor": _INK,
-            "axes.titlelocation": "left",
-            "axes.titleweight": "bold",
-            "axes.grid": True,
-            "grid.color": "#e6eaee",
-            "axes.axisbelow": True,
-            "xtick.color": _INK,
-            "ytick.color": _INK,
-            "text.color": _INK,
-            "legend.frameon": False,
-            "figure.constrained_layout.use": True,
-        }
-    )
-
-
-def _save(figure: Figure, path: Path) -> None:
-    figure.savefig(path, dpi=_DPI, metadata={"Software": None})
-    plt.close(figure)
 
 
 def curves(recovered: Sequence[Recovered], quantiles: NDArray[np.float32], path: Path) -> None:
@@ -75,7 +40,7 @@ def curves(recovered: Sequence[Recovered], quantiles: NDArray[np.float32], path:
         quantiles: of the change at every second, (recoveries, seconds, horizons, quantiles).
         path: PNG to write.
     """
-    _style()
+    style.apply()
     who = people(recovered)
     figure, axes = plt.subplots(
         _PER_PERSON, len(who), figsize=(3.7 * len(who), 2.9 * _PER_PERSON), squeeze=False, sharex=True, sharey="row"
@@ -91,7 +56,7 @@ def curves(recovered: Sequence[Recovered], quantiles: NDArray[np.float32], path:
         ax.set_ylabel("heart rate (bpm)")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=9)
-    _save(figure, path)
+    style.save(figure, path)
 
 
 def _curve(ax: Axes, recovered: Recovered, quantiles: NDArray[np.float32]) -> None:
@@ -101,19 +66,19 @@ def _curve(ax: Axes, recovered: Recovered, quantiles: NDArray[np.float32]) -> No
     at = np.array([ORIGIN_S, *HORIZONS_S])
     low, mid, high = (np.concatenate([[now_bpm], now_bpm + quantiles[:, q]]) for q in range(3))
     ax.axvspan(-_BEFORE_S, 0, color="#f3f5f7", linewidth=0)
-    ax.fill_between(at, low, high, color=_BAND, alpha=0.22, linewidth=0, label="forecast 10 % to 90 %")
-    ax.plot(at, mid, color=_BAND, marker="o", markersize=4, linewidth=1.6, label="forecast median")
-    ax.plot(seconds, bpm, color=_HEART, linewidth=1.8, label="measured")
-    ax.axhline(recovered.baseline_bpm, color=_MUTED, linestyle="--", linewidth=1, label="lowest of the session")
+    ax.fill_between(at, low, high, color=style.BAND, alpha=0.22, linewidth=0, label="forecast 10 % to 90 %")
+    ax.plot(at, mid, color=style.BAND, marker="o", markersize=4, linewidth=1.6, label="forecast median")
+    ax.plot(seconds, bpm, color=style.HEART, linewidth=1.8, label="measured")
+    ax.axhline(recovered.baseline_bpm, color=style.MUTED, linestyle="--", linewidth=1, label="lowest of the session")
     ax.set_xlim(-_BEFORE_S, _AFTER_S)
     ax.set_xticks([-60, 0, 60, 120, 180])
 
 
 def person_bars(methods: Sequence[MethodScore], path: Path) -> None:
     """Error by person, one panel per horizon; persistence and the free fit are off the scale of interest."""
-    _style()
+    style.apply()
     shown = [m for m in methods if m.name not in {"persistence", "free mono-exponential", ONE_SEED}]
-    colours = [*_GREYS[1 : len(shown)], _BAND]
+    colours = [*_GREYS[1 : len(shown)], style.BAND]
     who = ["everybody", *shown[0].by_person_bpm]
     figure, axes = plt.subplots(1, len(HORIZONS_S), figsize=(10, 3.7), squeeze=False)
     width = 0.84 / len(shown)
@@ -128,7 +93,7 @@ def person_bars(methods: Sequence[MethodScore], path: Path) -> None:
     axes[0, 0].set_ylabel("mean absolute error (bpm)")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=9)
-    _save(figure, path)
+    style.save(figure, path)
 
 
 def error_by_second(error_bpm: NDArray[np.float64], methods: Sequence[MethodScore], path: Path) -> None:
@@ -139,10 +104,10 @@ def error_by_second(error_bpm: NDArray[np.float64], methods: Sequence[MethodScor
         methods: for the baselines' level at the origin.
         path: PNG to write.
     """
-    _style()
+    style.apply()
     figure, ax = plt.subplots(figsize=(7.5, 3.7))
     seconds = np.arange(1, len(error_bpm) + 1)
-    for i, (horizon_s, colour) in enumerate(zip(HORIZONS_S, (_BAND, _SECOND), strict=True)):
+    for i, (horizon_s, colour) in enumerate(zip(HORIZONS_S, (style.BAND, _SECOND), strict=True)):
         ax.plot(seconds, error_bpm[:, i], color=colour, linewidth=1.8, label=f"heart rate at +{horizon_s} s")
         best = min(m.mae_bpm[i] for m in methods if m.name not in {LSTM, ONE_SEED})
         ax.plot(ORIGIN_S, best, marker="_", markersize=18, markeredgewidth=2, color=colour)
@@ -151,26 +116,32 @@ def error_by_second(error_bpm: NDArray[np.float64], methods: Sequence[MethodScor
     ax.set_ylim(bottom=0)
     ax.set_title("How the forecast sharpens")
     ax.legend(fontsize=9)
-    _save(figure, path)
+    style.save(figure, path)
 
 
 def population(simulated: Sequence[Recovered], recovered: Sequence[Recovered], path: Path) -> None:
     """Falls since the stop: percentiles of the simulated people, and each recorded recovery."""
-    _style()
+    style.apply()
     figure, ax = plt.subplots(figsize=(7.5, 4.0))
     seconds = np.arange(0, LENGTH_S + 1, 5)
     falls = _falls(simulated[:: max(len(simulated) // 600, 1)], seconds)
     for outer, alpha in ((5, 0.15), (25, 0.25)):
         low, high = np.nanpercentile(falls, [outer, 100 - outer], axis=0)
         ax.fill_between(
-            seconds, low, high, color=_BAND, alpha=alpha, linewidth=0, label=f"simulated, {outer} % to {100 - outer} %"
+            seconds,
+            low,
+            high,
+            color=style.BAND,
+            alpha=alpha,
+            linewidth=0,
+            label=f"simulated, {outer} % to {100 - outer} %",
         )
     for i, fall in enumerate(_falls(recovered, seconds)):
-        ax.plot(seconds, fall, color=_HEART, linewidth=0.9, alpha=0.8, label="recorded" if i == 0 else None)
+        ax.plot(seconds, fall, color=style.HEART, linewidth=0.9, alpha=0.8, label="recorded" if i == 0 else None)
     ax.set(xlabel="seconds after the stop", ylabel="heart rate since the stop (bpm)", xlim=(0, LENGTH_S))
     ax.set_title("The population that the model is trained on")
     ax.legend(fontsize=9)
-    _save(figure, path)
+    style.save(figure, path)
 
 
 def _falls(recovered: Sequence[Recovered], seconds: NDArray[np.int64]) -> NDArray[np.float64]:

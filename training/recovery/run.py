@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from edge_agent import __version__
 from edge_agent.inference.bundle import DataSource, Metric
+from edge_agent.inference.forecast import QUANTILES
 from edge_agent.recordings.read import read_recordings
 from edge_agent.recordings.recording import Recording
 from edge_agent.signals.recovery import CONTRACT, FEATURE_NAMES, HORIZONS_S
@@ -27,7 +28,7 @@ from training.recovery.dataset import ORIGIN_S, Recovered, all_recoveries
 from training.recovery.detection import count_alarms, find_marked, marked_stops
 from training.recovery.evaluate import error_by_second, people
 from training.recovery.fit import Batch, Settings, Trainer, predict
-from training.recovery.model import QUANTILES, join
+from training.recovery.model import join
 from training.recovery.report import markdown
 from training.recovery.summary import Material, Results, Trained, summarise
 

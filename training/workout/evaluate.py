@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from edge_agent.inference.forecast import QUANTILES
 from edge_agent.recordings.recording import CHANNELS, Recording
 from edge_agent.signals.features import GROUPS
 from training.alert import Alert
@@ -29,7 +30,6 @@ from training.scores import (
     share_inside,
 )
 from training.workout.fit import Judge
-from training.workout.model import QUANTILES
 
 LSTM_HEART_RATE = f"{LSTM}, {HEART_RATE}"
 MIXTURE_HEART_RATE = f"{MIXTURE}, {HEART_RATE}"

@@ -11,10 +11,10 @@ import tensorflow as tf
 
 from edge_agent import __version__
 from edge_agent.inference.bundle import SCHEMA, Bundle, Manifest
+from edge_agent.inference.forecast import QUANTILES
 from edge_agent.inference.runtime import Cell
 from edge_agent.signals.features import CONTRACT, FEATURE_NAMES
 from training.dataset import HORIZONS_S
-from training.workout.model import QUANTILES
 
 _RUNTIME = "ai-edge-litert"  # the one that loads in a process which has TensorFlow in it
 

@@ -11,9 +11,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from edge_agent.inference.forecast import QUANTILES
 from training.dataset import HORIZONS_S
-
-QUANTILES = (0.1, 0.5, 0.9)
+from training.pinball import quantile_loss
 
 # A change of about this size (bpm) is one unit of the network's output: the error of persistence at each horizon, which
 # also weighs the horizons alike in the loss.
@@ -102,9 +102,7 @@ def unroll(cell: keras.Model, x: tf.Tensor, restarted: tf.Tensor, state: tf.Tens
 
 
 def pinball(y: tf.Tensor, change_bpm: tf.Tensor) -> tf.Tensor:
-    """Quantile loss (Koenker and Bassett 1978, Econometrica 46:33), in units of `SCALE_BPM`.
-
-    The median counts twice: it is the number that people look at.
+    """Quantile loss in units of `SCALE_BPM`.
 
     Args:
         y: quantiles, (..., horizons x quantiles).
@@ -113,13 +111,7 @@ def pinball(y: tf.Tensor, change_bpm: tf.Tensor) -> tf.Tensor:
     Returns:
         Mean loss over what is known, a scalar.
     """
-    known = tf.logical_not(tf.math.is_nan(change_bpm))
-    target = tf.where(known, change_bpm, 0.0)[..., None]
-    error = target - tf.reshape(y, (*change_bpm.shape, len(QUANTILES)))
-    levels = tf.constant(QUANTILES)
-    weights = tf.constant([1.0, 2.0, 1.0]) / tf.constant(SCALE_BPM)[:, None]
-    loss = tf.reduce_sum(tf.maximum(levels * error, (levels - 1.0) * error) * weights, axis=-1)
-    counted = tf.cast(known, tf.float32)
+    loss, counted = quantile_loss(y, change_bpm, SCALE_BPM)
     return tf.reduce_sum(loss * counted) / tf.maximum(tf.reduce_sum(counted), 1.0)
 
 

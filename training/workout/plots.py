@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
@@ -13,54 +12,26 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from edge_agent.inference.forecast import QUANTILES
+from training import style
 from training.athletes import HEART_RATE, LSTM, MIXTURE, WITH_LOAD, AthleteScore, Played
 from training.dataset import HORIZONS_S, Session
 from training.scores import PHASES
 from training.workout.evaluate import LSTM_HEART_RATE, DataSetScore
-from training.workout.model import QUANTILES
 
-_INK = "#22303c"
-_MUTED = "#8a97a3"
-_HEART = "#d1495b"
-_BAND = "#2a7f9e"
 _LEARNED = "#123f5a"
 _BARS = {
     "persistence": "#c9d1d8",
     "first order": "#a9b5c0",
     "trees": "#e0a458",
     LSTM_HEART_RATE: "#9fcbd9",
-    LSTM: _BAND,
+    LSTM: style.BAND,
     MIXTURE: _LEARNED,
 }
 _ALERT_S = 30  # the horizon that pictures of one horizon show
 _COLUMNS = 3
 _TALLEST = 1.7  # times the error of persistence, beyond which a bar would flatten the others
-_DPI = 110
 _FAN_S = 600  # ten minutes are as much as one can read
-
-
-def _style() -> None:
-    mpl.use("agg")
-    plt.rcParams.update(
-        {
-            "font.size": 10,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "axes.edgecolor": _MUTED,
-            "axes.labelcolor": _INK,
-            "axes.titlecolor": _INK,
-            "axes.titlelocation": "left",
-            "axes.titleweight": "bold",
-            "axes.grid": True,
-            "grid.color": "#e6eaee",
-            "axes.axisbelow": True,
-            "xtick.color": _INK,
-            "ytick.color": _INK,
-            "text.color": _INK,
-            "legend.frameon": False,
-            "figure.constrained_layout.use": True,
-        }
-    )
 
 
 def draw(
@@ -101,7 +72,7 @@ def fans(session: Session, quantiles: NDArray[np.float32], path: Path) -> None:
         quantiles: its forecasts, (seconds, horizons x quantiles).
         path: PNG to write.
     """
-    _style()
+    style.apply()
     start = _liveliest(session.anchor_bpm)
     seconds = np.arange(start, min(start + _FAN_S, len(session.anchor_bpm)))
     figure, ax = plt.subplots(figsize=(9, 4.2))
@@ -113,17 +84,17 @@ def fans(session: Session, quantiles: NDArray[np.float32], path: Path) -> None:
             continue
         low, mid, high = (np.concatenate([[now], now + forecasts[origin, :, q]]) for q in range(3))
         at = origin / 60 + reach_min
-        ax.fill_between(at, low, high, color=_BAND, alpha=0.22, linewidth=0)
-        ax.plot(at, mid, color=_BAND, linewidth=1.6)
-        ax.plot(at[0], now, "o", color=_BAND, markersize=4)
-    ax.plot(seconds / 60, session.anchor_bpm[seconds], color=_HEART, linewidth=1.8, zorder=3)
-    ax.plot([], [], color=_HEART, linewidth=1.8, label="measured")
-    ax.plot([], [], color=_BAND, marker="o", markersize=4, label="forecast median, made at the dot")
-    ax.fill_between([], [], [], color=_BAND, alpha=0.22, label="forecast 10 % to 90 %")
+        ax.fill_between(at, low, high, color=style.BAND, alpha=0.22, linewidth=0)
+        ax.plot(at, mid, color=style.BAND, linewidth=1.6)
+        ax.plot(at[0], now, "o", color=style.BAND, markersize=4)
+    ax.plot(seconds / 60, session.anchor_bpm[seconds], color=style.HEART, linewidth=1.8, zorder=3)
+    ax.plot([], [], color=style.HEART, linewidth=1.8, label="measured")
+    ax.plot([], [], color=style.BAND, marker="o", markersize=4, label="forecast median, made at the dot")
+    ax.fill_between([], [], [], color=style.BAND, alpha=0.22, label="forecast 10 % to 90 %")
     ax.set(xlabel="time in session (min)", ylabel="heart rate (bpm)", title="The next minute, as forecast on the way")
     ax.set_xlim(seconds[0] / 60, seconds[-1] / 60)
     ax.legend(loc="best", fontsize=9)
-    _save(figure, path)
+    style.save(figure, path)
 
 
 def _liveliest(anchor_bpm: NDArray[np.float32]) -> int:
@@ -135,7 +106,7 @@ def _liveliest(anchor_bpm: NDArray[np.float32]) -> int:
 
 def _panels(count: int, *, width: float, height: float) -> tuple[Figure, list[Axes]]:
     """Panels in rows of `_COLUMNS`; what is left of the last row stays empty."""
-    _style()
+    style.apply()
     columns = min(count, _COLUMNS)
     rows = -(-count // columns)
     figure, axes = plt.subplots(rows, columns, figsize=(max(width * columns, 5), height * rows), squeeze=False)
@@ -149,7 +120,7 @@ def _titled(ax: Axes, score: DataSetScore) -> None:
     ax.set_title(f"{score.name}\n", fontsize=10)
     people = "1 person" if score.people == 1 else f"{score.people} people"
     sessions = "1 session" if score.sessions == 1 else f"{score.sessions} sessions"
-    ax.text(0, 1.02, f"{people}, {sessions}", transform=ax.transAxes, fontsize=8.5, color=_MUTED)
+    ax.text(0, 1.02, f"{people}, {sessions}", transform=ax.transAxes, fontsize=8.5, color=style.MUTED)
 
 
 def _legend(figure: Figure, ax: Axes) -> None:
@@ -173,7 +144,7 @@ def errors(scores: Sequence[DataSetScore], path: Path) -> None:
         if i % _COLUMNS == 0:
             ax.set_ylabel("mean absolute error (bpm)")
     _legend(figure, axes[0])
-    _save(figure, path)
+    style.save(figure, path)
 
 
 def _cut(ax: Axes, top: float) -> None:
@@ -195,12 +166,12 @@ def phases(scores: Sequence[DataSetScore], path: Path) -> None:
         by_phase = {m.name: np.array(m.phase_mae_bpm)[:, column] for m in score.methods}
         shown = [name for name in _BARS if name in by_phase and name != "persistence"]
         _bars(ax, {name: (by_phase[name] / by_phase["persistence"]).tolist() for name in shown}, PHASES)
-        ax.axhline(1, color=_INK, linewidth=1)
+        ax.axhline(1, color=style.INK, linewidth=1)
         _titled(ax, score)
         if i % _COLUMNS == 0:
             ax.set_ylabel(f"error / persistence, {_ALERT_S} s ahead")
     _legend(figure, axes[0])
-    _save(figure, path)
+    style.save(figure, path)
 
 
 def _bars(
@@ -218,7 +189,7 @@ def _bars(
             width * 0.92,
             yerr=(whiskers or {}).get(name),
             color=_BARS[name],
-            error_kw={"ecolor": _INK, "elinewidth": 1},
+            error_kw={"ecolor": style.INK, "elinewidth": 1},
             label=name,
         )
     ax.set_xticks(range(len(groups)), list(groups))
@@ -234,8 +205,8 @@ def calibration(scores: Sequence[DataSetScore], path: Path) -> None:
         before, after = (np.array(c.inside) * 100 for c in score.calibrations)
         ax.axvspan(77, 83, color="#e3efe6", linewidth=0)
         ax.axvline(80, color="#7fa98a", linewidth=1)
-        ax.hlines(rows, np.minimum(before, after), np.maximum(before, after), color=_MUTED, linewidth=1.4)
-        ax.plot(before, rows, "o", color="white", markeredgecolor=_BAND, markersize=7, label="as trained (lstm)")
+        ax.hlines(rows, np.minimum(before, after), np.maximum(before, after), color=style.MUTED, linewidth=1.4)
+        ax.plot(before, rows, "o", color="white", markeredgecolor=style.BAND, markersize=7, label="as trained (lstm)")
         ax.plot(after, rows, "o", color=_LEARNED, markersize=7, label="after the conformal step (mixture)")
         ax.set_yticks(rows, [f"{h} s" for h in HORIZONS_S])
         ax.set_ylim(-0.6, len(rows) - 0.4)
@@ -245,19 +216,19 @@ def calibration(scores: Sequence[DataSetScore], path: Path) -> None:
     for ax in axes[-_COLUMNS:]:
         ax.set_xlabel("inside the 80 % interval (%)")
     _legend(figure, axes[0])
-    _save(figure, path)
+    style.save(figure, path)
 
 
 def people(athletes: Sequence[AthleteScore], path: Path) -> None:
     """Error over persistence's for each athlete, in the first and in the second half of the sessions."""
-    _style()
+    style.apply()
     wanted = (WITH_LOAD, HEART_RATE)
     figure, axes = plt.subplots(
         len(wanted), len(HORIZONS_S), figsize=(3.8 * len(HORIZONS_S), 5.6), squeeze=False, sharey="row"
     )
     looks = (
         (LSTM, 0, "#b9d9e4", "lstm, first half of the sessions"),
-        (LSTM, 1, _BAND, "lstm, second half"),
+        (LSTM, 1, style.BAND, "lstm, second half"),
         (MIXTURE, 0, "#8fa6b5", "mixture, first half"),
         (MIXTURE, 1, _LEARNED, "mixture, second half"),
     )
@@ -270,15 +241,10 @@ def people(athletes: Sequence[AthleteScore], path: Path) -> None:
                     for a in athletes
                 ]
                 ax.bar(np.arange(len(athletes)) + (i - 1.5) * 0.2, heights, 0.185, color=colour, label=label)
-            ax.axhline(1, color=_INK, linewidth=1)
+            ax.axhline(1, color=style.INK, linewidth=1)
             ax.set_xticks(range(len(athletes)), [a.person.replace("-", "-\n", 1) for a in athletes], fontsize=8.5)
             ax.grid(visible=False, axis="x")
             ax.set_title(f"{horizon_s} s ahead, {inputs}", fontsize=10)
         axes[row, 0].set_ylabel("error / persistence")
     _legend(figure, axes[0, 0])
-    _save(figure, path)
-
-
-def _save(figure: Figure, path: Path) -> None:
-    figure.savefig(path, dpi=_DPI, metadata={"Software": None})
-    plt.close(figure)
+    style.save(figure, path)

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from edge_agent import __version__
 from edge_agent.inference.bundle import Metric
+from edge_agent.inference.forecast import QUANTILES
 from edge_agent.signals.features import CONTRACT, FEATURE_NAMES
 from training.alert import thresholds_bpm
 from training.athletes import WITH_LOAD, AthleteScore, Played, only, play_everybody, score_athletes
@@ -26,7 +27,6 @@ from training.workout import plots
 from training.workout.evaluate import DataSetScore, Scoreboard, measure_drift
 from training.workout.fit import Epoch, Fitted, Settings, fit
 from training.workout.in_memory import in_memory
-from training.workout.model import QUANTILES
 from training.workout.pretrain import pretrain
 
 RESULTS = "metrics.json"
