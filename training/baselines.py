@@ -5,7 +5,7 @@ All of them predict the change of heart rate until each horizon, in bpm, from th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -127,17 +127,22 @@ def _one_thread() -> AbstractContextManager[object]:
     return threadpool_limits(1, user_api="openmp")  # type: ignore[no-any-return]
 
 
-class _Fitted:
+class OnLags:
     """One scikit-learn regressor per horizon on the lags."""
 
-    def __init__(self, name: str, *, loads: bool) -> None:
+    def __init__(self, name: str, make: Callable[[], Any], *, loads: bool) -> None:
+        """Name the baseline.
+
+        Args:
+            name: of the baseline.
+            make: a regressor that is not fitted yet.
+            loads: whether it sees the loads, or heart rate alone.
+        """
         self.name = name
+        self._make = make
         self._loads = loads
         self._models: list[Any] = []
         self._columns: NDArray[np.bool_] = np.zeros(0, np.bool_)
-
-    def _make(self) -> Any:  # noqa: ANN401 - scikit-learn has no types
-        raise NotImplementedError
 
     def fit(self, sessions: Sequence[Session]) -> None:
         """Fit each horizon on its own."""
@@ -157,20 +162,16 @@ class _Fitted:
         return np.asarray(np.stack(columns, axis=1), np.float32)
 
 
-class LagRidge(_Fitted):
-    """Linear regression on lags with an L2 penalty; a missing value counts as the mean of its column."""
-
-    def _make(self) -> Any:  # noqa: ANN401
-        return make_pipeline(SimpleImputer(), StandardScaler(), Ridge(alpha=10.0))
+def ridge() -> Any:  # noqa: ANN401 - scikit-learn has no types
+    """Linear regression with an L2 penalty; a missing value counts as the mean of its column."""
+    return make_pipeline(SimpleImputer(), StandardScaler(), Ridge(alpha=10.0))
 
 
-class LagTrees(_Fitted):
-    """Histogram gradient boosting on lags, for the absolute error; it takes missing values as they are."""
-
-    def _make(self) -> Any:  # noqa: ANN401
-        return HistGradientBoostingRegressor(
-            loss="absolute_error", max_iter=300, learning_rate=0.08, min_samples_leaf=50, random_state=0
-        )
+def trees() -> Any:  # noqa: ANN401
+    """Histogram gradient boosting for the absolute error; it takes missing values as they are."""
+    return HistGradientBoostingRegressor(
+        loss="absolute_error", max_iter=300, learning_rate=0.08, min_samples_leaf=50, random_state=0
+    )
 
 
 def baselines() -> list[Baseline]:
@@ -179,8 +180,8 @@ def baselines() -> list[Baseline]:
         Persistence(),
         DampedTrend(),
         FirstOrder(),
-        LagRidge("ridge, heart rate", loads=False),
-        LagRidge("ridge, heart rate and load", loads=True),
-        LagTrees("trees, heart rate", loads=False),
-        LagTrees("trees", loads=True),
+        OnLags("ridge, heart rate", ridge, loads=False),
+        OnLags("ridge, heart rate and load", ridge, loads=True),
+        OnLags("trees, heart rate", trees, loads=False),
+        OnLags("trees", trees, loads=True),
     ]

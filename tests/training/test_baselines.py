@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge_agent.recordings.recording import Recording
-from training.baselines import DampedTrend, LagRidge, LagTrees, Persistence, baselines, lags
+from training.baselines import DampedTrend, OnLags, Persistence, baselines, lags, ridge, trees
 from training.dataset import HORIZONS_S, Session, make_session
 from training.scores import mae_bpm
 
@@ -43,9 +43,9 @@ def test_load_helps_where_heart_rate_follows_load(sessions: list[Session]) -> No
     errors = {}
     for baseline in (
         Persistence(),
-        LagRidge("hr", loads=False),
-        LagRidge("load", loads=True),
-        LagTrees("t", loads=True),
+        OnLags("hr", ridge, loads=False),
+        OnLags("load", ridge, loads=True),
+        OnLags("t", trees, loads=True),
     ):
         baseline.fit(train)
         errors[baseline.name] = mae_bpm(held_out, [baseline.predict(s) for s in held_out])

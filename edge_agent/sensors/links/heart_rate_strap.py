@@ -49,10 +49,13 @@ class HeartRateStrap:
         while True:
             try:
                 await self._connect_once()
-            except (BleakError, OSError, TimeoutError) as error:
+            except (BleakError, TimeoutError) as error:
                 # The log must not say who was where.
                 reason = _ADDRESS.sub("(address)", str(error))
                 log.warning("strap: %s: %s; trying again in %.0f s", type(error).__name__, reason, RETRY_S)
+            except OSError as error:  # TimeoutError is one too, and is caught above
+                # No D-Bus, or nobody on it who knows Bluetooth; the agent goes on, for it may come.
+                log.warning("strap: Bluetooth does not answer (%s); see `systemctl status bluetooth`", error.strerror)
             await asyncio.sleep(RETRY_S)
 
     async def _connect_once(self) -> None:

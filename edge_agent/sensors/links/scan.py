@@ -35,7 +35,7 @@ async def scan_for_straps(seconds: float) -> list[FoundStrap]:
     try:
         found = await BleakScanner.discover(timeout=seconds, return_adv=True, service_uuids=[SERVICE_UUID])
     except (BleakError, OSError) as error:
-        msg = f"Bluetooth cannot be used ({error}); check `bluetoothctl show` and that bluetoothd is running"
+        msg = f"Bluetooth does not answer ({error}); see `systemctl status bluetooth` and `bluetoothctl show`"
         raise LinkError(msg) from error
     straps = (FoundStrap(d.address, a.local_name or d.name or "", a.rssi) for d, a in found.values())
     return sorted(straps, key=lambda strap: -strap.rssi_dbm)

@@ -6,12 +6,14 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from bleak import BleakScanner
 from bleak.exc import BleakError
 
 from edge_agent.config import StrapConfig
+from edge_agent.errors import LinkError
 from edge_agent.sensors.links import heart_rate_strap
 from edge_agent.sensors.links.heart_rate_strap import HeartRateStrap
 from edge_agent.sensors.links.scan import scan_for_straps
@@ -120,6 +122,16 @@ async def test_nor_do_the_errors_of_bluetooth_in_the_log(
     async with linked(StrapConfig(name="Strap 1")):
         await until(lambda: "failed" in caplog.text)
     assert "F0" not in caplog.text
+
+
+async def test_without_bluetooth_the_remedy_is_said_and_the_agent_goes_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", f"unix:path={tmp_path}/nobody")
+    async with linked(StrapConfig(name="Strap 1")):
+        await until(lambda: caplog.text.count("see `systemctl status bluetooth`") >= 2)
+    with pytest.raises(LinkError, match="see `systemctl status bluetooth`"):
+        await scan_for_straps(0.1)
 
 
 async def test_a_scan_lists_what_can_be_configured() -> None:
