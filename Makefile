@@ -31,7 +31,7 @@ test-arm: $(DEV)/installed ## the built wheel on emulated arm64 devices (root)
 	$(DEV)/bin/python -m pytest -m arm -rP tests/arm $(ARGS)
 
 bench: $(DEV)/installed ## what a second of replay costs here
-	$(DEV)/bin/python -m tests.benchmark
+	OPENBLAS_NUM_THREADS=1 $(DEV)/bin/python -m tests.benchmark
 
 lint: $(DEV)/installed ## style, format and types
 	$(DEV)/bin/ruff check

@@ -1,7 +1,8 @@
 """What a second costs on this machine, as `make bench` prints it, on one core.
 
 Replay is timed as a whole command, as its user waits for it: start of the interpreter, reading, inference and printing.
-Inference is timed second by second: the cell alone, and all of it (features, cell, experts, learning, calibration).
+Inference is timed second by second: the cell alone, and all of it (features, cell, experts, learning, calibration),
+with the one BLAS thread that the command itself asks for.
 """
 
 from __future__ import annotations
