@@ -93,7 +93,9 @@ def _parser() -> argparse.ArgumentParser:
     forget.set_defaults(run=_forget)
 
     decode = commands.add_parser("decode", help="decode a Bluetooth characteristic")
-    decode.add_argument("uuid", metavar="UUID", help="assigned number of the characteristic, e.g. 2a37")
+    decode.add_argument(
+        "uuid", metavar="UUID", help="of the characteristic: its assigned number, e.g. 2a37, or all 128 bits"
+    )
     decode.add_argument("hex", nargs="+", metavar="HEX", help="its bytes")
     decode.set_defaults(run=_decode)
     return parser

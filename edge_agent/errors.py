@@ -6,7 +6,7 @@ in its message what was wrong, where, and what to do about it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -19,17 +19,21 @@ class MalformedPacketError(HeartlineError):
     """Bytes from a sensor that do not follow the characteristic's layout.
 
     Attributes:
-        characteristic: assigned number of the characteristic, e.g. `0x2A37`.
+        characteristic: its assigned number, e.g. `0x2A37`, or its UUID where it has none.
         data: the bytes as received.
-        reason: what is wrong with them.
+        field: which field of them is wrong.
+        offset: where it starts in the bytes.
+        reason: what is wrong with it.
     """
 
-    def __init__(self, characteristic: int, data: bytes, reason: str) -> None:
+    def __init__(self, characteristic: str, data: bytes, reason: str, *, field: str, offset: int) -> None:
         self.characteristic = characteristic
         self.data = data
+        self.field = field
+        self.offset = offset
         self.reason = reason
         shown = data[:32].hex(" ") + (" ..." if len(data) > 32 else "")  # noqa: PLR2004 - enough to recognise it
-        super().__init__(f"malformed 0x{characteristic:04X} packet [{shown}]: {reason}")
+        super().__init__(f"malformed {characteristic} packet [{shown}]: {field} at offset {offset}: {reason}")
 
 
 class UnknownCharacteristicError(HeartlineError):
@@ -37,15 +41,15 @@ class UnknownCharacteristicError(HeartlineError):
 
     Attributes:
         uuid: as it was asked for.
-        known: assigned numbers of those that can.
+        known: those that can, by UUID or assigned number, with their names.
     """
 
-    def __init__(self, uuid: str, known: tuple[int, ...]) -> None:
+    def __init__(self, uuid: str, known: Mapping[str, str]) -> None:
         self.uuid = uuid
         self.known = known
         super().__init__(
-            f"unknown characteristic {uuid!r}; use the assigned number of one of: "
-            + ", ".join(f"{number:04x}" for number in known)
+            f"unknown characteristic {uuid!r}; known are: "
+            + ", ".join(f"{number} ({name})" for number, name in known.items())
         )
 
 

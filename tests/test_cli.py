@@ -32,7 +32,7 @@ def test_decode_takes_bytes_apart_or_together(capsys: pytest.CaptureFixture[str]
     [
         (["2a37", "10"], r"malformed 0x2A37 packet [10]"),
         (["2a37", "1g"], "is not hex"),
-        (["2aff", "00"], "use the assigned number of one of: 2a37"),
+        (["2aff", "00"], "known are: 0x2A37 (Heart Rate Measurement)"),
     ],
 )
 def test_decode_says_what_is_wrong_and_ends_with_2(

@@ -12,7 +12,6 @@ from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 from bleak.exc import BleakError
-from bleak.uuids import normalize_uuid_16
 
 from edge_agent.config import StrapConfig
 from edge_agent.errors import MalformedPacketError
@@ -20,8 +19,8 @@ from edge_agent.sensors.profiles import heart_rate
 
 log = logging.getLogger(__name__)
 
-SERVICE_UUID = normalize_uuid_16(heart_rate.SERVICE)
-MEASUREMENT_UUID = normalize_uuid_16(heart_rate.MEASUREMENT)
+SERVICE_UUID = heart_rate.SERVICE
+MEASUREMENT_UUID = heart_rate.MEASUREMENT
 
 _ADDRESS = re.compile("([0-9A-Fa-f]{2}[:_]){5}[0-9A-Fa-f]{2}")  # as Bluetooth and as D-Bus paths write it
 

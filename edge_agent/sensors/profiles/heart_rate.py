@@ -1,26 +1,33 @@
-"""Heart Rate profile: the Heart Rate Measurement characteristic.
+"""Heart Rate Service 0x180D.
 
-Source: Bluetooth SIG, Heart Rate Service 1.0, section 3.1; GATT Specification Supplement, section 3.113
-(Heart Rate Measurement).
+Source: Bluetooth SIG, Heart Rate Service 1.0, sections 3.1 (measurement), 3.2 (body sensor location) and 3.3 (control
+point); GATT Specification Supplement, Heart Rate Measurement, Body Sensor Location and Heart Rate Control Point.
 """
 
 from __future__ import annotations
 
-import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import IntEnum
 
-from edge_agent.errors import MalformedPacketError
+from edge_agent.sensors.profiles.cursor import Cursor
+from edge_agent.sensors.profiles.readings import Quantity, Reading
+from edge_agent.sensors.profiles.uuids import assigned
 
-SERVICE = 0x180D
-MEASUREMENT = 0x2A37
+SERVICE = assigned(0x180D)
+MEASUREMENT = assigned(0x2A37)
+BODY_SENSOR_LOCATION = assigned(0x2A38)
+CONTROL_POINT = assigned(0x2A39)
 
 _VALUE_IS_UINT16 = 0x01
 _CONTACT_DETECTED = 0x02
 _CONTACT_SUPPORTED = 0x04
 _ENERGY_PRESENT = 0x08
 _RR_PRESENT = 0x10
+_RESERVED = 0xE0
 
-_MS_PER_RR_UNIT = 1000 / 1024  # RR intervals come in units of 1/1024 s
+_RR_UNITS_PER_S = 1024
+_MS_PER_RR_UNIT = 1000 / _RR_UNITS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,34 +49,131 @@ class HeartRateMeasurement:
     zero_rr_count: int = 0
 
 
+class Location(IntEnum):
+    """Where a sensor is worn."""
+
+    OTHER = 0
+    CHEST = 1
+    WRIST = 2
+    FINGER = 3
+    HAND = 4
+    EAR_LOBE = 5
+    FOOT = 6
+
+    @classmethod
+    def _missing_(cls, _: object) -> Location:
+        """What is reserved today."""
+        return cls.OTHER
+
+
+@dataclass(frozen=True, slots=True)
+class BodySensorLocation:
+    """Where the sensor is meant to be worn.
+
+    Attributes:
+        location: as assigned; what is reserved reads as other.
+    """
+
+    location: Location
+
+
 def parse(data: bytes) -> HeartRateMeasurement:
     """Decode a Heart Rate Measurement (0x2A37).
 
-    Reserved flag bits are ignored, as the specification asks. A set "contact detected" bit without the "contact
-    supported" bit says nothing.
+    Reserved flag bits are ignored, as the specification asks, and so is what may follow for them. A set "contact
+    detected" bit without the "contact supported" bit says nothing.
 
     Raises:
         MalformedPacketError: the bytes are shorter or longer than their flags say.
     """
-    if not data:
-        raise MalformedPacketError(MEASUREMENT, data, "empty, at least flags and a heart rate are needed")
-    flags = data[0]
-    value_size = 2 if flags & _VALUE_IS_UINT16 else 1
-    rr_start = 1 + value_size + (2 if flags & _ENERGY_PRESENT else 0)
-    if len(data) < rr_start:
-        raise MalformedPacketError(MEASUREMENT, data, f"{len(data)} bytes, its flags promise at least {rr_start}")
-    trailing = len(data) - rr_start
-    if trailing and not flags & _RR_PRESENT:
-        raise MalformedPacketError(MEASUREMENT, data, f"{trailing} bytes more than its flags promise")
-    if trailing % 2:
-        raise MalformedPacketError(MEASUREMENT, data, "half an RR interval at its end")
-
-    # The RR flag with nothing behind it is what a strap sends that missed every beat since its last notification.
-    units = struct.unpack_from(f"<{trailing // 2}H", data, rr_start)
+    cursor = Cursor(MEASUREMENT, data)
+    flags = cursor.unsigned("flags", 1)
+    heart_rate_bpm = cursor.unsigned("heart rate", 2 if flags & _VALUE_IS_UINT16 else 1)
+    energy_expended_kj = cursor.unsigned("energy expended", 2) if flags & _ENERGY_PRESENT else None
+    rr_units = []
+    if flags & _RR_PRESENT:
+        # With nothing behind the flag no beat came since the last notification.
+        while cursor.left:
+            rr_units.append(cursor.unsigned("RR interval", 2))
+    elif cursor.left and not flags & _RESERVED:
+        cursor.refuse("end", f"{cursor.left} bytes more than the flags promise")
     return HeartRateMeasurement(
-        heart_rate_bpm=int.from_bytes(data[1 : 1 + value_size], "little"),
+        heart_rate_bpm=heart_rate_bpm,
         sensor_contact=bool(flags & _CONTACT_DETECTED) if flags & _CONTACT_SUPPORTED else None,
-        energy_expended_kj=int.from_bytes(data[rr_start - 2 : rr_start], "little") if flags & _ENERGY_PRESENT else None,
-        rr_intervals_ms=tuple(unit * _MS_PER_RR_UNIT for unit in units if unit),
-        zero_rr_count=units.count(0),
+        energy_expended_kj=energy_expended_kj,
+        rr_intervals_ms=tuple(units * _MS_PER_RR_UNIT for units in rr_units if units),
+        zero_rr_count=rr_units.count(0),
     )
+
+
+def encode(measurement: HeartRateMeasurement) -> bytes:
+    """The Heart Rate Measurement that `parse` reads; RR intervals are rounded to 1/1024 s."""
+    wide = measurement.heart_rate_bpm > 0xFF  # noqa: PLR2004 - what a byte holds
+    rr_units = [round(ms / _MS_PER_RR_UNIT) for ms in measurement.rr_intervals_ms] + [0] * measurement.zero_rr_count
+    flags = (
+        (_VALUE_IS_UINT16 if wide else 0)
+        | (_CONTACT_SUPPORTED if measurement.sensor_contact is not None else 0)
+        | (_CONTACT_DETECTED if measurement.sensor_contact else 0)
+        | (_ENERGY_PRESENT if measurement.energy_expended_kj is not None else 0)
+        | (_RR_PRESENT if rr_units else 0)
+    )
+    packet = bytes([flags]) + measurement.heart_rate_bpm.to_bytes(2 if wide else 1, "little")
+    if measurement.energy_expended_kj is not None:
+        packet += measurement.energy_expended_kj.to_bytes(2, "little")
+    return packet + b"".join(units.to_bytes(2, "little") for units in rr_units)
+
+
+def readings(measurement: HeartRateMeasurement, arrival_s: float) -> Iterator[Reading]:
+    """What a measurement says; a heart rate of 0 is none."""
+    if measurement.sensor_contact is not None:
+        yield Reading(Quantity.SENSOR_CONTACT, float(measurement.sensor_contact), arrival_s)
+    if measurement.heart_rate_bpm:
+        yield Reading(Quantity.HEART_RATE, float(measurement.heart_rate_bpm), arrival_s)
+    for rr_ms in measurement.rr_intervals_ms:
+        yield Reading(Quantity.RR_INTERVAL, rr_ms, arrival_s)
+    if measurement.energy_expended_kj is not None:
+        yield Reading(Quantity.ENERGY_EXPENDED, float(measurement.energy_expended_kj), arrival_s)
+
+
+def parse_location(data: bytes) -> BodySensorLocation:
+    """Decode a Body Sensor Location (0x2A38).
+
+    Raises:
+        MalformedPacketError: it is empty.
+    """
+    return BodySensorLocation(Location(Cursor(BODY_SENSOR_LOCATION, data).unsigned("body sensor location", 1)))
+
+
+class Command(IntEnum):
+    """What can be asked of the sensor."""
+
+    RESET_ENERGY_EXPENDED = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ControlPoint:
+    """A write to the Heart Rate Control Point.
+
+    Attributes:
+        command: what is asked.
+    """
+
+    command: Command
+
+
+def parse_control_point(data: bytes) -> ControlPoint:
+    """Decode what is written to the Heart Rate Control Point (0x2A39), as a sensor does.
+
+    Raises:
+        MalformedPacketError: it is empty, or of a reserved value; a sensor answers that with error 0x80.
+    """
+    cursor = Cursor(CONTROL_POINT, data)
+    number = cursor.unsigned("command", 1)
+    if number != Command.RESET_ENERGY_EXPENDED:
+        cursor.refuse("command", f"{number} is reserved", offset=0)
+    return ControlPoint(Command(number))
+
+
+def encode_control_point(point: ControlPoint) -> bytes:
+    """What to write to the Heart Rate Control Point."""
+    return bytes([point.command])

@@ -10,7 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.errors import MalformedPacketError
-from edge_agent.sensors.profiles.heart_rate import HeartRateMeasurement, parse
+from edge_agent.sensors.profiles.heart_rate import (
+    BodySensorLocation,
+    Command,
+    ControlPoint,
+    HeartRateMeasurement,
+    Location,
+    encode,
+    encode_control_point,
+    parse,
+    parse_control_point,
+    parse_location,
+)
+from edge_agent.sensors.profiles.readings import Quantity, Reading
+from edge_agent.sensors.profiles.registry import new_decoder
 
 
 def measurement(
@@ -42,6 +55,7 @@ def measurement(
         pytest.param("1648", measurement(72, contact=True), id="RR flag, no RR: no beat since the last one"),
         pytest.param("103C 0000 0004 0000", measurement(60, rr_ms=(1000.0,), zero_rr=2), id="RR of 0 left out"),
         pytest.param("E048", measurement(72), id="reserved bits ignored"),
+        pytest.param("2048 1234", measurement(72), id="so is what follows for them"),
     ],
 )
 def test_decodes(data: str, expected: HeartRateMeasurement) -> None:
@@ -51,29 +65,21 @@ def test_decodes(data: str, expected: HeartRateMeasurement) -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        ("", "empty"),
-        ("10", "promise at least 2"),
-        ("0148", "promise at least 3"),
-        ("0e48", "promise at least 4"),
-        ("0f4800 01", "promise at least 5"),
-        ("164852035c", "half an RR interval"),
-        ("0048 00", "1 bytes more"),
+        ("", "flags at offset 0: needs 1 byte, the packet has 0 left"),
+        ("10", "heart rate at offset 1: needs 1 byte, the packet has 0 left"),
+        ("0148", "heart rate at offset 1: needs 2 bytes, the packet has 1 left"),
+        ("0e48", "energy expended at offset 2: needs 2 bytes, the packet has 0 left"),
+        ("0f4800 01", "energy expended at offset 3: needs 2 bytes, the packet has 1 left"),
+        ("164852035c", "RR interval at offset 4: needs 2 bytes, the packet has 1 left"),
+        ("0048 00", "end at offset 2: 1 bytes more than the flags promise"),
     ],
 )
-def test_refuses_malformed_bytes_and_says_why(data: str, reason: str) -> None:
+def test_malformed_bytes_are_refused_with_the_field_and_its_offset(data: str, reason: str) -> None:
     with pytest.raises(MalformedPacketError, match=reason) as caught:
         parse(bytes.fromhex(data))
-    assert caught.value.characteristic == 0x2A37
+    assert caught.value.characteristic == "0x2A37"
     assert caught.value.data == bytes.fromhex(data)
-
-
-@given(st.binary(max_size=64))
-def test_arbitrary_bytes_raise_nothing_but_malformed_packet_error(data: bytes) -> None:
-    try:
-        decoded = parse(data)
-    except MalformedPacketError:
-        return
-    assert all(rr > 0 for rr in decoded.rr_intervals_ms)
+    assert reason.startswith(f"{caught.value.field} at offset {caught.value.offset}: {caught.value.reason}")
 
 
 @given(
@@ -99,3 +105,35 @@ def test_every_combination_of_flags_is_read_as_an_independent_parser_reads_it(
     assert ours.energy_expended_kj == oracle.energy_expended == energy_kj
     assert ours.rr_intervals_ms == tuple(1000 * s for s in oracle.rr_intervals or ())
     assert ours.rr_intervals_ms == tuple(unit * 1000 / 1024 for unit in rr_units)
+    assert parse(encode(ours)) == ours
+
+
+def test_a_measurement_is_read_as_contact_heart_rate_intervals_and_energy() -> None:
+    decoder = new_decoder("00002a37-0000-1000-8000-00805f9b34fb")
+    assert decoder.push(bytes.fromhex("1e78 d204 0002 0004"), 10.0) == [
+        Reading(Quantity.SENSOR_CONTACT, 1.0, 10.0),
+        Reading(Quantity.HEART_RATE, 120.0, 10.0),
+        Reading(Quantity.RR_INTERVAL, 500.0, 10.0),
+        Reading(Quantity.RR_INTERVAL, 1000.0, 10.0),
+        Reading(Quantity.ENERGY_EXPENDED, 1234.0, 10.0),
+    ]
+
+
+def test_a_heart_rate_of_0_is_not_read() -> None:
+    decoder = new_decoder("00002a37-0000-1000-8000-00805f9b34fb")
+    assert decoder.push(b"\x04\x00", 10.0) == [Reading(Quantity.SENSOR_CONTACT, 0.0, 10.0)]
+
+
+@pytest.mark.parametrize(("data", "location"), [("01", Location.CHEST), ("06", Location.FOOT), ("07", Location.OTHER)])
+def test_a_sensor_says_where_it_is_worn(data: str, location: Location) -> None:
+    assert parse_location(bytes.fromhex(data)) == BodySensorLocation(location)
+
+
+def test_the_energy_expended_can_be_reset() -> None:
+    assert encode_control_point(ControlPoint(Command.RESET_ENERGY_EXPENDED)) == b"\x01"
+    assert parse_control_point(b"\x01") == ControlPoint(Command.RESET_ENERGY_EXPENDED)
+
+
+def test_a_reserved_command_is_refused() -> None:
+    with pytest.raises(MalformedPacketError, match="command at offset 0: 2 is reserved"):
+        parse_control_point(b"\x02")
