@@ -9,6 +9,7 @@ import signal
 from collections.abc import AsyncIterator
 
 from edge_agent.agent.clock import Clock
+from edge_agent.agent.dating import date_when_trusted
 from edge_agent.agent.session import LiveSession, begins_session
 from edge_agent.config import AgentConfig
 from edge_agent.inference.models import WorkoutModel
@@ -40,8 +41,10 @@ async def run(config: AgentConfig, *, clock: Clock, stop: asyncio.Event) -> None
             async with asyncio.TaskGroup() as tasks:
                 link = tasks.create_task(strap.run(), name="link")
                 record = tasks.create_task(recorder.run(), name="record")
+                dating = tasks.create_task(date_when_trusted(journal, clock), name="dating")
                 await stop.wait()
                 log.info("stopping")
+                dating.cancel()
                 link.cancel()
                 record.cancel()
             recorder.close()

@@ -14,7 +14,7 @@ from edge_agent.inference.forecast import Forecast
 from edge_agent.inference.models import RecoveryModel, WorkoutModel
 from edge_agent.inference.recovery import Recovery
 from edge_agent.recordings.recording import Recording
-from edge_agent.store.journal import NewSession
+from edge_agent.store.sessions import NewSession
 from edge_agent.store.summary import Second
 
 # Of the UUIDs of replayed sessions.

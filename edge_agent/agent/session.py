@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
-
 from edge_agent.agent.clock import Clock
 from edge_agent.inference.models import WorkoutModel
 from edge_agent.sensors.profiles.heart_rate import HeartRateMeasurement
 from edge_agent.signals.alignment import SecondGrid, valid_heart_rate_bpm
-from edge_agent.store.journal import Journal, NewSession
+from edge_agent.store.identifiers import uuid7
+from edge_agent.store.journal import Journal
+from edge_agent.store.sessions import NewSession
 from edge_agent.store.summary import Second, Summary
 
 # A red light or a lost strap is a pause of the same session, a shower is its end.
@@ -27,12 +27,14 @@ class LiveSession:
         self._athlete = athlete
         self._forecaster = model.begin(athlete)
         self._grid = SecondGrid(first_arrival_s)
+        now = clock.now()
         self._session = NewSession(
-            uuid=uuid.uuid4(),
+            uuid=uuid7(now),
             athlete=athlete,
-            started_at=clock.now(),
+            started_at=now,
             time_trusted=clock.time_trusted(),
             model_version=model.version,
+            boot=clock.since_boot(),
         )
         self._row: int | None = None
         self._idle_s = 0

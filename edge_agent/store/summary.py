@@ -8,7 +8,7 @@ import msgspec
 
 from edge_agent.inference.forecast import Forecast
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 class Second(msgspec.Struct, frozen=True):
@@ -48,7 +48,9 @@ class Summary(msgspec.Struct, frozen=True):
 
     Attributes:
         schema: version of this layout.
-        session_id: UUID; a summary that arrives twice has the same one.
+        session_id: UUID of version 7; of version 5 for a recording, which has the same one whenever it is replayed.
+        revision: 1, and one more each time the session is dated anew; a higher one replaces a lower one.
+        historical: whether a recording was replayed.
         athlete: label from the configuration.
         started_at: ISO 8601, UTC.
         time_trusted: whether the device knew the time then.
@@ -66,6 +68,8 @@ class Summary(msgspec.Struct, frozen=True):
 
     schema: int
     session_id: str
+    revision: int
+    historical: bool
     athlete: str
     started_at: str
     time_trusted: bool

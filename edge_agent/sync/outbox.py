@@ -21,9 +21,10 @@ class OutboxSync:
         """Send until cancelled."""
         while True:
             self._queued.clear()
-            for message in self._journal.outbox():
-                await self._publisher.publish(message.payload)
-                self._journal.delete_sent(message.id)
+            while messages := self._journal.outbox():
+                for message in messages:
+                    await self._publisher.publish(message)
+                    self._journal.acknowledge(message.id)
             if not self._queued.is_set():
                 self._drained.set()
                 await self._queued.wait()

@@ -12,6 +12,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.config import MqttConfig, read_password
+from edge_agent.store.messages import Kind, OutboxMessage
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +21,9 @@ MAX_RECONNECT_S = 60
 
 # Dead connections are noticed after one and a half of these (MQTT 3.1.1, section 3.1.2.10).
 KEEPALIVE_S = 30
+
+# Last part of the topic.
+TOPICS = {Kind.SUMMARY: "session", Kind.EVENT: "event", Kind.TOMBSTONE: "forgotten"}
 
 
 class Publisher:
@@ -34,7 +38,7 @@ class Publisher:
         Raises:
             ConfigError: the password file cannot be used.
         """
-        self.topic = f"{config.topic_prefix}/{device_id}/session"
+        self._topics = {kind: f"{config.topic_prefix}/{device_id}/{name}" for kind, name in TOPICS.items()}
         self._config = config
         self._connected = asyncio.Event()
         self._acknowledged: dict[int, asyncio.Event] = {}
@@ -62,14 +66,14 @@ class Publisher:
         self._client.disconnect()
         await asyncio.to_thread(self._client.loop_stop)
 
-    async def publish(self, payload: bytes) -> None:
+    async def publish(self, message: OutboxMessage) -> None:
         """Return when the broker has acknowledged the message, however long that takes.
 
         Must not be called again before: over a lost connection paho sends an unacknowledged message again by itself.
         """
         await self._connected.wait()
         acknowledged = asyncio.Event()
-        message_id = self._client.publish(self.topic, payload, qos=1).mid
+        message_id = self._client.publish(self._topics[message.kind], message.payload, qos=1).mid
         # The acknowledgement comes through the event loop, so not before this line.
         self._acknowledged[message_id] = acknowledged
         await acknowledged.wait()

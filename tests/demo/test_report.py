@@ -7,7 +7,8 @@ from uuid import uuid4
 from edge_agent.demo.report import Session, closed_sessions, landed, live_heading, live_line, score_table
 from edge_agent.demo.simulation import StrapSecond
 from edge_agent.inference.forecast import Forecast, Quantiles
-from edge_agent.store.journal import Journal, NewSession
+from edge_agent.store.journal import Journal
+from edge_agent.store.sessions import NewSession
 from edge_agent.store.summary import ForecastScore, Second
 
 HORIZONS_S = (10, 30, 60)

@@ -12,6 +12,7 @@ from edge_agent.demo.agent_process import hci_device
 from edge_agent.demo.bleak_bumble import install
 from edge_agent.demo.radio import virtual_radio
 from edge_agent.demo.strap import VirtualStrap
+from edge_agent.store.sessions import SinceBoot
 
 
 @asynccontextmanager
@@ -52,6 +53,9 @@ class StepClock:
 
     def time_trusted(self) -> bool:
         return True
+
+    def since_boot(self) -> SinceBoot:
+        return SinceBoot("virtual", self._now_s)
 
     async def sleep(self, seconds: float) -> None:
         self._now_s += max(seconds, 0.0)

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import signal
-import sqlite3
 import stat
-import subprocess
-import sys
-import textwrap
 import uuid
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -19,19 +13,9 @@ from hypothesis import strategies as st
 
 from edge_agent.errors import JournalError
 from edge_agent.inference.forecast import Quantiles
-from edge_agent.store.journal import Journal, NewSession
+from edge_agent.store.journal import Journal
 from edge_agent.store.summary import Second, Summary
-
-STARTED_AT = datetime(2026, 3, 1, 7, 30, tzinfo=UTC)
-
-
-def new_session() -> NewSession:
-    return NewSession(uuid.uuid4(), "ada", STARTED_AT, time_trusted=True, model_version="0.1.0")
-
-
-def second(t_s: int, heart_rate_bpm: float | None = 120.0) -> Second:
-    forecast = {10: Quantiles(118.0, 121.5, 125.0), 30: Quantiles(115.0, 123.0, 131.0), 60: None}
-    return Second(t_s, heart_rate_bpm, (500.0, 498.046875), forecast)
+from tests.store.samples import new_session, second
 
 
 def test_seconds_are_read_back_as_they_were_accepted(tmp_path: Path) -> None:
@@ -90,17 +74,6 @@ def test_nothing_is_queued_that_was_not_switched_on(tmp_path: Path) -> None:
         assert journal.outbox() == []
 
 
-def test_the_outbox_keeps_its_order_and_loses_only_what_is_deleted(tmp_path: Path) -> None:
-    with Journal(tmp_path) as journal:
-        sessions = [new_session() for _ in range(3)]
-        for session in sessions:
-            journal.close_session(journal.open_session(session, [second(0)]), interrupted=False, enqueue=True)
-        journal.delete_sent(journal.outbox()[1].id)
-    with Journal(tmp_path) as journal:
-        left = [msgspec.json.decode(m.payload, type=Summary).session_id for m in journal.outbox()]
-        assert left == [str(sessions[0].uuid), str(sessions[2].uuid)]
-
-
 def test_a_device_keeps_its_id(tmp_path: Path) -> None:
     with Journal(tmp_path) as journal:
         device_id = journal.device_id
@@ -131,68 +104,7 @@ def test_a_file_that_is_no_journal_is_refused_with_the_remedy(tmp_path: Path, co
         Journal(tmp_path)
 
 
-def test_a_journal_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
-    Journal(tmp_path).close()
-    db = sqlite3.connect(tmp_path / "journal.sqlite3")
-    db.execute("PRAGMA user_version=99")
-    db.close()
-    with pytest.raises(JournalError, match="schema 99"):
-        Journal(tmp_path)
-
-
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(JournalError, match=r"file/store: cannot hold the journal"):
         Journal(tmp_path / "file" / "store")
-
-
-# Every state of recording, and what must be left when the process is killed in it: seconds, open sessions, outbox.
-OPEN = "session = journal.open_session(new, [s(0)]);"
-CLOSE = "journal.close_session(session, interrupted=False, enqueue=True);"
-KILLED_IN = {
-    "nothing_recorded": ("die()", (0, 0, 0)),
-    "first_second_being_written": ("begin(); journal._insert_session(new, [s(0)]); die()", (0, 0, 0)),
-    "session_open": (OPEN + "die()", (1, 1, 0)),
-    "later_seconds_being_written": (OPEN + "begin(); journal._insert(session, [s(1), s(2)]); die()", (1, 1, 0)),
-    "later_seconds_accepted": (OPEN + "journal.accept(session, [s(1), s(2)]); die()", (3, 1, 0)),
-    "summary_being_stored": (
-        OPEN + "begin(); journal._store_summary(session, interrupted=False, enqueue=True); die()",
-        (1, 1, 0),
-    ),
-    "summary_queued": (OPEN + CLOSE + "die()", (1, 0, 1)),
-    "acknowledged_message_being_deleted": (
-        OPEN + CLOSE + "begin(); journal._db.execute('DELETE FROM outbox'); die()",  # noqa: S608 - a program
-        (1, 0, 1),
-    ),
-    "acknowledged_message_deleted": (OPEN + CLOSE + "journal.delete_sent(journal.outbox()[0].id); die()", (1, 0, 0)),
-}
-
-
-@pytest.mark.parametrize("state", KILLED_IN)
-def test_killed_in(state: str, tmp_path: Path) -> None:
-    steps, (seconds, open_sessions, outbox) = KILLED_IN[state]
-    program = textwrap.dedent(
-        f"""
-        import os, signal, sys, uuid
-        from datetime import UTC, datetime
-        from pathlib import Path
-        from edge_agent.store.journal import Journal, NewSession
-        from edge_agent.store.summary import Second
-        journal = Journal(Path(sys.argv[1]))
-        new = NewSession(uuid.uuid4(), "ada", datetime.now(UTC), True, "0.1.0")
-        s = lambda t_s: Second(t_s, 120.0, (), {{}})
-        begin = lambda: journal._db.execute("BEGIN IMMEDIATE")
-        die = lambda: os.kill(os.getpid(), signal.SIGKILL)
-        {steps}
-        """
-    )
-    killed = subprocess.run([sys.executable, "-c", program, tmp_path], check=False)
-    assert killed.returncode == -signal.SIGKILL
-
-    with Journal(tmp_path) as journal:
-        found = journal._db.execute("SELECT count(*) FROM second").fetchone()[0]  # noqa: SLF001 - the rows themselves
-        assert (found, len(journal.open_sessions()), len(journal.outbox())) == (seconds, open_sessions, outbox)
-        assert journal._db.execute("PRAGMA integrity_check").fetchone() == ("ok",)  # noqa: SLF001
-        for session in journal.open_sessions():
-            assert journal.close_session(session, interrupted=True, enqueue=True).interrupted
-        assert len(journal.outbox()) == outbox + open_sessions

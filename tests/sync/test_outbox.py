@@ -16,7 +16,8 @@ import pytest
 
 from edge_agent.config import MqttConfig
 from edge_agent.errors import ConfigError
-from edge_agent.store.journal import Journal, NewSession
+from edge_agent.store.journal import Journal
+from edge_agent.store.sessions import NewSession
 from edge_agent.store.summary import Second, Summary
 from edge_agent.sync.outbox import OutboxSync
 from edge_agent.sync.publisher import Publisher

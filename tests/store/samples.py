@@ -1,0 +1,21 @@
+"""Sessions and seconds as the agent makes them."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+
+from edge_agent.inference.forecast import Quantiles
+from edge_agent.store.sessions import NewSession, SinceBoot
+from edge_agent.store.summary import Second
+
+STARTED_AT = datetime(2026, 3, 1, 7, 30, tzinfo=UTC)
+
+
+def new_session(athlete: str = "ada", *, boot: SinceBoot | None = None, time_trusted: bool = True) -> NewSession:
+    return NewSession(uuid.uuid4(), athlete, STARTED_AT, time_trusted=time_trusted, model_version="0.1.0", boot=boot)
+
+
+def second(t_s: int, heart_rate_bpm: float | None = 120.0) -> Second:
+    forecast = {10: Quantiles(118.0, 121.5, 125.0), 30: Quantiles(115.0, 123.0, 131.0), 60: None}
+    return Second(t_s, heart_rate_bpm, (500.0, 498.046875), forecast)
