@@ -38,7 +38,9 @@ ROOMS = {
     _PROFILES: Room((_ERRORS,), pure=True),
     _LINKS: Room((_ERRORS, _CONFIG, _PROFILES), ("bleak",)),
     _SIGNALS: Room((_PROFILES,), ("numpy",), pure=True),
-    _RECORDINGS: Room((_ERRORS, f"{_SIGNALS}.frame"), ("fitdecode", "msgspec", "numpy", "tcxreader")),
+    _RECORDINGS: Room(
+        (_ERRORS, f"{_SIGNALS}.acceleration", f"{_SIGNALS}.frame"), ("fitdecode", "msgspec", "numpy", "tcxreader")
+    ),
     "edge_agent.models": Room(),
     _INFERENCE: Room((_ERRORS, _SIGNALS), ("msgspec", "numpy")),
     _STORE: Room((_ERRORS, _SIGNALS, _INFERENCE), ("msgspec",)),

@@ -1,0 +1,1 @@
+"""The activity model: a compact CNN on acceleration from chest or wrist."""
