@@ -19,17 +19,16 @@ def card(manifest: Manifest, comparisons: Sequence[Comparison], *, limits: Seque
         limits: what the model is not good for.
         bundle_bytes: size of the bundle.
     """
-    task = TASKS[manifest.task]
-    horizons = "/".join(str(h) for h in manifest.horizons_s)
-    quantiles = "/".join(f"{q:.0%}" for q in manifest.quantiles)
-    outputs = len(manifest.horizons_s) * len(manifest.quantiles)
+    task, cell = TASKS[manifest.task], manifest.cell
+    horizons = "/".join(str(h) for h in cell.horizons_s)
+    quantiles = "/".join(f"{q:.0%}" for q in cell.quantiles)
     sections = [
         f"# Model card: {manifest.task} {manifest.version}",
         (
             f"Forecasts heart rate at {horizons} s, as the {quantiles} quantiles of the change from now, "
-            f"{task.forecasts}. An LSTM of {manifest.state_size // 2} units, run one second at a time: "
-            f"`x` (1, {len(manifest.features)}) and `state` (1, {manifest.state_size}) in, `y` (1, {outputs}) and the "
-            f"next `state` out. Feature contract `{manifest.contract}`, agent {manifest.minimum_agent_version} or "
+            f"{task.forecasts}. An LSTM of {cell.state_size // 2} units, run one second at a time: "
+            f"`x` (1, {len(cell.features)}) and `state` (1, {cell.state_size}) in, `y` (1, {cell.output_size}) and the "
+            f"next `state` out. Feature contract `{cell.contract}`, agent {manifest.minimum_agent_version} or "
             f"newer. The bundle is {bundle_bytes / 1000:.0f} kB."
         ),
         "## Limits\n\n" + "\n".join(f"- {limit}" for limit in limits),
@@ -66,9 +65,9 @@ def card(manifest: Manifest, comparisons: Sequence[Comparison], *, limits: Seque
 
 def _metrics(manifest: Manifest) -> str:
     names = list(dict.fromkeys((m.data_set, m.method) for m in manifest.metrics))
-    errors = {(m.data_set, m.method, m.horizon_s): m.mae_bpm for m in manifest.metrics}
+    horizons_s = manifest.cell.horizons_s
+    errors = {(m.data_set, m.method, m.horizon_s): m.value for m in manifest.metrics}
     rows = [
-        [data_set, method, *(f"{errors[data_set, method, h]:.2f}" for h in manifest.horizons_s)]
-        for data_set, method in names
+        [data_set, method, *(f"{errors[data_set, method, h]:.2f}" for h in horizons_s)] for data_set, method in names
     ]
-    return table(["data set", "method", *(f"{h} s" for h in manifest.horizons_s)], rows, text_columns=2)
+    return table(["data set", "method", *(f"{h} s" for h in horizons_s)], rows, text_columns=2)

@@ -23,6 +23,7 @@ from edge_agent.inference.bundle import (
     GOLDEN_OUTPUTS,
     SCHEMA,
     Manifest,
+    StreamingCell,
     Variant,
     sha256,
     write_bundle,
@@ -76,11 +77,16 @@ def convert(
         ConversionError: the cell cannot be read, belongs to another feature contract, or no recipe holds.
     """
     task = TASKS.get(trained.task)
-    if task is None or (trained.contract, trained.features) != (task.contract, task.features):
+    interface = trained.interface
+    if (
+        task is None
+        or not isinstance(interface, StreamingCell)
+        or (interface.contract, interface.features) != (task.contract, task.features)
+    ):
         known = ", ".join(f"{name} on {t.contract}" for name, t in TASKS.items())
-        msg = f"{folder}: {trained.task} on features {trained.contract}, this version makes {known}; train it again"
+        msg = f"{folder}: {trained.task} on {interface.contract}, this version makes {known}; train it again"
         raise ConversionError(msg)
-    cell = _load(folder / CELL, trained)
+    cell = _load(folder / CELL, interface)
     x = task.sequence(SEQUENCE_S)
     expected = keras_answers(cell, x)
     models: dict[str, bytes] = {}
@@ -96,7 +102,7 @@ def convert(
                 continue
             try:
                 comparison = compare(
-                    model, recipe=recipe.name, runtime=runtime, x=x, expected=expected, state_size=trained.state_size
+                    model, recipe=recipe.name, runtime=runtime, x=x, expected=expected, state_size=interface.state_size
                 )
             except ConversionError as error:
                 refused.append(str(error))
@@ -120,8 +126,8 @@ def convert(
                     file=file,
                     sha256=sha256(model),
                     runtimes=tuple(c.runtime for c in held),
-                    max_error_bpm=worst_bpm,
-                    tolerance_bpm=_MARGIN * worst_bpm + _FLOOR_BPM,
+                    max_error=worst_bpm,
+                    tolerance=_MARGIN * worst_bpm + _FLOOR_BPM,
                 )
             )
     if not variants:
@@ -132,11 +138,7 @@ def convert(
         schema=SCHEMA,
         task=trained.task,
         version=trained.version,
-        contract=trained.contract,
-        features=trained.features,
-        state_size=trained.state_size,
-        horizons_s=trained.horizons_s,
-        quantiles=trained.quantiles,
+        interface=trained.interface,
         data=trained.data,
         metrics=trained.metrics,
         sha256={name: sha256(content) for name, content in golden.items()},
@@ -148,7 +150,7 @@ def convert(
     return Conversion(manifest, comparisons, refused)
 
 
-def _load(path: Path, trained: TrainingManifest) -> keras.Model:
+def _load(path: Path, interface: StreamingCell) -> keras.Model:
     try:
         cell = keras.models.load_model(path)
     except (OSError, ValueError, zipfile.BadZipFile) as error:
@@ -156,8 +158,8 @@ def _load(path: Path, trained: TrainingManifest) -> keras.Model:
         msg = f"{path}: not a Keras model ({reason}); train it again with edge-train"
         raise ConversionError(msg) from error
     shapes = [tuple(tensor.shape) for tensor in (*cell.inputs, *cell.outputs)]
-    state, outputs = (1, trained.state_size), (1, len(trained.horizons_s) * len(trained.quantiles))
-    if shapes != [(1, len(trained.features)), state, outputs, state]:
+    state = (1, interface.state_size)
+    if shapes != [(1, *interface.input_shape), state, (1, interface.output_size), state]:
         msg = f"{path}: the cell of shapes {shapes} does not fit its manifest; train it again with edge-train"
         raise ConversionError(msg)
     return cell

@@ -116,7 +116,7 @@ def _cells(bundle: Bundle) -> Iterator[Cell]:
                     bundle.models[variant.recipe],
                     recipe=variant.recipe,
                     runtime=runtime,
-                    state_size=bundle.manifest.state_size,
+                    state_size=bundle.manifest.cell.state_size,
                 )
             except ImportError:
                 continue

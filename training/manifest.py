@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
-from edge_agent.inference.bundle import DataSource, Metric
+from edge_agent.inference.bundle import DataSource, Interface, Metric
 from training.dataset import Session
 from training.errors import TrainingError
 
@@ -22,16 +22,12 @@ _URLS = {
 
 
 class TrainingManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A trained cell.
+    """A trained model.
 
     Attributes:
-        task: `workout`.
+        task: `workout`, `recovery`, `activity`.
         version: of the model, derived from the weights.
-        contract: the feature contract that makes its input.
-        features: names of the inputs, in order.
-        state_size: values of carried state.
-        horizons_s: seconds ahead, in the order of the outputs.
-        quantiles: of the change from now in bpm, in the order of the outputs within a horizon.
+        interface: its inputs and outputs.
         data: what it was trained on.
         metrics: what was measured, baselines beside the model.
         limits: what the model is not good for, one sentence each.
@@ -39,14 +35,21 @@ class TrainingManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     task: str
     version: str
-    contract: str
-    features: tuple[str, ...]
-    state_size: int
-    horizons_s: tuple[int, ...]
-    quantiles: tuple[float, ...]
+    interface: Interface
     data: tuple[DataSource, ...]
     metrics: tuple[Metric, ...]
     limits: tuple[str, ...]
+
+
+def write_manifest(folder: Path, manifest: TrainingManifest) -> None:
+    """Write the manifest of a trained model beside its cell."""
+    (folder / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest)))
+
+
+def mae_metrics(data_set: str, method: str, horizons_s: Sequence[int], mae_bpm: Sequence[float]) -> Iterator[Metric]:
+    """The mean absolute errors in bpm of one method, one for each horizon."""
+    for horizon_s, mae in zip(horizons_s, mae_bpm, strict=True):
+        yield Metric(data_set, method, "mae_bpm", round(mae, 3), horizon_s)
 
 
 def read_manifest(folder: Path) -> TrainingManifest:

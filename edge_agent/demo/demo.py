@@ -73,7 +73,7 @@ def run_demo(options: Options, *, say: Callable[[str], object] = print) -> None:
         BundleError: the model cannot be used.
     """
     seconds = _seconds(options)
-    horizons_s = read_bundle(SHIPPED_BUNDLE).manifest.horizons_s
+    horizons_s = read_bundle(SHIPPED_BUNDLE).manifest.cell.horizons_s
     with tempfile.TemporaryDirectory(prefix="heartline-demo-", dir=options.scratch) as directory:
         try:
             asyncio.run(_Demo(options, seconds, horizons_s, Path(directory), say).run())

@@ -66,10 +66,11 @@ class AthleteState:
 
 def new_athlete(manifest: Manifest) -> AthleteState:
     """An athlete of whom nothing is known."""
-    features, horizons = len(manifest.features), len(manifest.horizons_s)
+    cell = manifest.cell
+    features, horizons = len(cell.features), len(cell.horizons_s)
     return AthleteState(
         model_version=manifest.version,
-        deep=PersonalHead(horizons + manifest.state_size // 2 + features + 1),
+        deep=PersonalHead(horizons + cell.state_size // 2 + features + 1),
         plain=PersonalHead(features + 1),
         mixture=Mixture(PRIOR, horizons, RESIDUAL_LIMIT_BPM),
         intervals=IntervalScale(horizons),

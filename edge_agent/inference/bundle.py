@@ -1,16 +1,18 @@
 """Model bundles: one zip file with a manifest, the model in one or more forms, and golden pairs.
 
     manifest.json         what the model is, what it was trained on, how good it is, what each file must hash to
-    <recipe>.tflite       the one-step cell, once per quantisation recipe
-    golden_inputs.npy     float32 (steps, features): a sequence for the cell, from zero state
+    <recipe>.tflite       the model, once per quantisation recipe
+    golden_inputs.npy     float32 (steps, *input): a sequence of inputs, for a cell from zero state
     golden_outputs.npy    float32 (steps, outputs): what the float model answered to it
 
 A bundle is read whole into memory and never unpacked to disk. All of it is untrusted until its hashes are checked,
 and no form of the model is used before it has answered the golden pairs (`edge_agent.inference.runtime`).
 
-The cell has two inputs, `x` float32 (1, features) and `state` float32 (1, state_size), and two outputs, `y` float32
-(1, outputs) and the next `state`; the three sizes differ, so that a tensor is known by its shape alone. The first half
-of the state is the LSTM's hidden state.
+A model has one of two interfaces. A `StreamingCell` takes one second at a time and carries its state: two inputs, `x`
+float32 (1, features) and `state` float32 (1, state_size), and two outputs, `y` float32 (1, outputs) and the next
+`state`; the three sizes differ, so that a tensor is known by its shape alone. The first half of the state is the LSTM's
+hidden state. A `WindowClassifier` takes a window, float32 (1, samples, channels), and answers with one logit per label,
+float32 (1, labels).
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from numpy.typing import NDArray
 from edge_agent import __version__
 from edge_agent.errors import BundleError
 
-SCHEMA = 1
+SCHEMA = 2
 MANIFEST = "manifest.json"
 GOLDEN_INPUTS = "golden_inputs.npy"
 GOLDEN_OUTPUTS = "golden_outputs.npy"
@@ -65,14 +67,93 @@ class Metric(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         data_set: what was scored, e.g. `published-test`.
         method: `lstm`, `persistence`, `trees`, ...
-        horizon_s: seconds ahead.
-        mae_bpm: mean absolute error in bpm.
+        measure: what the figure is, with its unit: `mae_bpm` (mean absolute error), `macro_f1`, ...
+        value: the figure.
+        horizon_s: seconds ahead, for a forecast.
+        interval: bounds of the 95 % bootstrap interval over people, where there is one.
     """
 
     data_set: str
     method: str
-    horizon_s: int
-    mae_bpm: float
+    measure: str
+    value: float
+    horizon_s: int | None = None
+    interval: tuple[float, float] | None = None
+
+
+class StreamingCell(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="streaming-cell"):
+    """A recurrent model of one second at a time, whose outputs are quantiles of a change in heart rate.
+
+    Attributes:
+        contract: the feature contract that makes its input (`edge_agent.signals.features.CONTRACT`).
+        features: names of the inputs, in order.
+        state_size: values of carried state.
+        horizons_s: seconds ahead, in the order of the outputs.
+        quantiles: of the change from now in bpm, in the order of the outputs within a horizon.
+    """
+
+    contract: str
+    features: tuple[str, ...]
+    state_size: int
+    horizons_s: tuple[int, ...]
+    quantiles: tuple[float, ...]
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one input."""
+        return (len(self.features),)
+
+    @property
+    def output_size(self) -> int:
+        """Values in one output."""
+        return len(self.horizons_s) * len(self.quantiles)
+
+
+class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a classifier's logits become an answer.
+
+    Attributes:
+        temperature: the probabilities are softmax(logits / temperature).
+        unknown_below: a window whose highest probability is lower is answered with `unknown`.
+    """
+
+    temperature: float
+    unknown_below: float
+
+
+class WindowClassifier(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="window-classifier"
+):
+    """A model of one window of a signal at a time, whose outputs are one logit per label.
+
+    Attributes:
+        contract: the contract that makes its windows out of a sensor's samples.
+        channels: names of the channels with their units, in order.
+        samples: in a window.
+        sample_rate_hz: of the window.
+        labels: in the order of the outputs.
+        calibration: by sensor placement (`chest`, `wrist`); those that are not named are not served.
+    """
+
+    contract: str
+    channels: tuple[str, ...]
+    samples: int
+    sample_rate_hz: float
+    labels: tuple[str, ...]
+    calibration: dict[str, Calibration]
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one input."""
+        return (self.samples, len(self.channels))
+
+    @property
+    def output_size(self) -> int:
+        """Values in one output."""
+        return len(self.labels)
+
+
+Interface = StreamingCell | WindowClassifier
 
 
 class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -83,16 +164,17 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         file: name of the member that holds it.
         sha256: of that member, in hex.
         runtimes: the runtimes it was verified on: `tflite-runtime`, `ai-edge-litert`.
-        max_error_bpm: largest deviation from the float model's golden outputs, over those runtimes.
-        tolerance_bpm: largest deviation that a device accepts.
+        max_error: largest deviation from the float model over those runtimes, in the outputs' unit (bpm of a cell,
+            logits of a classifier).
+        tolerance: largest deviation from the golden outputs that a device accepts.
     """
 
     recipe: str
     file: str
     sha256: str
     runtimes: tuple[str, ...]
-    max_error_bpm: float
-    tolerance_bpm: float
+    max_error: float
+    tolerance: float
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -100,13 +182,9 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         schema: version of this layout.
-        task: `workout`.
+        task: `workout`, `recovery`, `activity`.
         version: version of the model.
-        contract: the feature contract that makes its input (`edge_agent.signals.features.CONTRACT`).
-        features: names of the inputs, in order.
-        state_size: values of carried state.
-        horizons_s: seconds ahead, in the order of the outputs.
-        quantiles: of the change from now in bpm, in the order of the outputs within a horizon.
+        interface: its inputs and outputs.
         data: what it was trained on.
         metrics: what was measured, baselines beside the model.
         sha256: of the golden members, by name.
@@ -117,16 +195,36 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     schema: int
     task: str
     version: str
-    contract: str
-    features: tuple[str, ...]
-    state_size: int
-    horizons_s: tuple[int, ...]
-    quantiles: tuple[float, ...]
+    interface: Interface
     data: tuple[DataSource, ...]
     metrics: tuple[Metric, ...]
     sha256: dict[str, str]
     minimum_agent_version: str
     variants: tuple[Variant, ...]
+
+    @property
+    def cell(self) -> StreamingCell:
+        """The interface of a streaming model.
+
+        Raises:
+            BundleError: it is another kind of model.
+        """
+        if not isinstance(self.interface, StreamingCell):
+            msg = f"the {self.task} model {self.version} is not a streaming cell; name the bundle of another model"
+            raise BundleError(msg)
+        return self.interface
+
+    @property
+    def classifier(self) -> WindowClassifier:
+        """The interface of a classifier of windows.
+
+        Raises:
+            BundleError: it is another kind of model.
+        """
+        if not isinstance(self.interface, WindowClassifier):
+            msg = f"the {self.task} model {self.version} is not a window classifier; name the bundle of another model"
+            raise BundleError(msg)
+        return self.interface
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,8 +234,8 @@ class Bundle:
     Attributes:
         manifest: what it says of itself.
         models: recipe to the bytes of that TFLite model.
-        golden_inputs: float32 (steps, features).
-        golden_outputs: float32 (steps, horizons x quantiles), change from now in bpm.
+        golden_inputs: float32 (steps, *input shape).
+        golden_outputs: float32 (steps, outputs), as the float model answered.
     """
 
     manifest: Manifest
@@ -189,6 +287,12 @@ def _refused(path: Path, reason: str) -> BundleError:
     return BundleError(f"{path}: {reason}; do not use this file: fetch the bundle again or use the shipped one")
 
 
+class _Schema(msgspec.Struct):
+    """What is read first: another schema has other fields."""
+
+    schema: int
+
+
 class _Members:
     """Reads members by name, never more than a bound, each checked against its hash."""
 
@@ -216,12 +320,14 @@ class _Members:
 
 
 def _checked(path: Path, members: _Members) -> Bundle:
+    text = members.read(MANIFEST, None)
     try:
-        manifest = msgspec.json.decode(members.read(MANIFEST, None), type=Manifest)
+        schema = msgspec.json.decode(text, type=_Schema).schema
+        if schema != SCHEMA:
+            raise _refused(path, f"unknown manifest schema {schema}, this agent reads {SCHEMA}")
+        manifest = msgspec.json.decode(text, type=Manifest)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise _refused(path, f"the manifest does not follow schema {SCHEMA} ({error})") from error
-    if manifest.schema != SCHEMA:
-        raise _refused(path, f"unknown manifest schema {manifest.schema}, this agent reads {SCHEMA}")
     if _version(manifest.minimum_agent_version) > _version(__version__):
         msg = (
             f"{path}: needs agent {manifest.minimum_agent_version} or newer, this is {__version__}; "
@@ -235,10 +341,13 @@ def _checked(path: Path, members: _Members) -> Bundle:
         _array(path, name, members.read(name, manifest.sha256.get(name, "")))
         for name in (GOLDEN_INPUTS, GOLDEN_OUTPUTS)
     )
-    output_size = len(manifest.horizons_s) * len(manifest.quantiles)
-    if len({len(manifest.features), output_size, manifest.state_size}) < 3:  # noqa: PLR2004 - three sizes
-        raise _refused(path, "features, outputs and state have to differ in size")
-    if inputs.shape[1:] != (len(manifest.features),) or outputs.shape != (len(inputs), output_size) or not len(inputs):
+    interface = manifest.interface
+    if isinstance(interface, StreamingCell):
+        sizes = {len(interface.features), interface.output_size, interface.state_size}
+        if len(sizes) < 3:  # noqa: PLR2004 - three tensors
+            raise _refused(path, "features, outputs and state have to differ in size")
+    steps = len(inputs)
+    if inputs.shape != (steps, *interface.input_shape) or outputs.shape != (steps, interface.output_size) or not steps:
         raise _refused(path, f"golden pairs of shapes {inputs.shape} and {outputs.shape} do not fit the manifest")
     return Bundle(manifest, models, inputs, outputs)
 

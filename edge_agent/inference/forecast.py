@@ -67,8 +67,8 @@ class WorkoutForecaster:
         Raises:
             BundleError: the bundle is for another task, feature contract, horizons or quantiles.
         """
-        manifest = bundle.manifest
-        found = (manifest.task, manifest.contract, manifest.horizons_s, manifest.quantiles)
+        interface = bundle.manifest.cell
+        found = (bundle.manifest.task, interface.contract, interface.horizons_s, interface.quantiles)
         expected = ("workout", CONTRACT, HORIZONS_S, QUANTILES)
         if found != expected:
             msg = f"the bundle is for {found}, this agent makes {expected}; use one made for this version of heartline"
@@ -77,7 +77,7 @@ class WorkoutForecaster:
         self._stream = FeatureStream()
         self._start = np.zeros((1, cell.state_size), np.float32)
         self._state = self._before = self._start
-        self._vector = np.zeros(len(manifest.features), np.float32)
+        self._vector = np.zeros(len(interface.features), np.float32)
 
     def observe(self, frame: Frame) -> tuple[View, float | None, bool]:
         """Take in one second.

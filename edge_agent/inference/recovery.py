@@ -60,13 +60,13 @@ class RecoveryForecaster:
         Raises:
             BundleError: the bundle is for another task or another feature contract.
         """
-        manifest = bundle.manifest
-        made = (manifest.task, manifest.contract, manifest.horizons_s, manifest.quantiles)
+        manifest, interface = bundle.manifest, bundle.manifest.cell
+        made = (manifest.task, interface.contract, interface.horizons_s, interface.quantiles)
         if made != ("recovery", CONTRACT, HORIZONS_S, QUANTILES):
             msg = (
-                f"the bundle is for task {manifest.task}, contract {manifest.contract}, horizons {manifest.horizons_s} "
-                f"and quantiles {manifest.quantiles}, this agent makes recovery, {CONTRACT}, {HORIZONS_S} and "
-                f"{QUANTILES}; use a bundle made for this version of heartline"
+                f"the bundle is for task {manifest.task}, contract {interface.contract}, horizons "
+                f"{interface.horizons_s} and quantiles {interface.quantiles}, this agent makes recovery, {CONTRACT}, "
+                f"{HORIZONS_S} and {QUANTILES}; use a bundle made for this version of heartline"
             )
             raise BundleError(msg)
         self.model_version = manifest.version

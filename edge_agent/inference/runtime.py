@@ -80,7 +80,7 @@ class Cell:
         return interpreter.get_tensor(self._y), interpreter.get_tensor(self._state_out)
 
 
-def golden_error_bpm(cell: Cell, bundle: Bundle) -> float:
+def golden_error(cell: Cell, bundle: Bundle) -> float:
     """Largest deviation in bpm of the cell from the float model over the bundle's golden sequence."""
     state = np.zeros((1, cell.state_size), np.float32)
     worst = 0.0
@@ -105,19 +105,18 @@ def open_cell(bundle: Bundle) -> Cell:
                 bundle.models[variant.recipe],
                 recipe=variant.recipe,
                 runtime=runtime,
-                state_size=bundle.manifest.state_size,
+                state_size=bundle.manifest.cell.state_size,
             )
-            error_bpm = golden_error_bpm(cell, bundle)
+            off = golden_error(cell, bundle)
         except ImportError:
             reasons.append(f"{runtime} is not installed")
         except Exception as error:  # noqa: BLE001 - runtimes raise anything, SystemError included
             reasons.append(f"{variant.recipe} on {runtime}: {type(error).__name__}: {error}")
         else:
-            if error_bpm <= variant.tolerance_bpm:
+            if off <= variant.tolerance:
                 return cell
             reasons.append(
-                f"{variant.recipe} on {runtime}: {error_bpm:.3g} bpm off the golden pairs, "
-                f"{variant.tolerance_bpm:.3g} allowed"
+                f"{variant.recipe} on {runtime}: {off:.3g} bpm off the golden pairs, {variant.tolerance:.3g} allowed"
             )
     msg = (
         f"no runtime runs the {bundle.manifest.task} model here ({'; '.join(dict.fromkeys(reasons))}); "

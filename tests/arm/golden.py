@@ -12,7 +12,7 @@ import edge_agent
 from edge_agent.inference.bundle import read_bundle
 from edge_agent.inference.forecast import SHIPPED_BUNDLE
 from edge_agent.inference.recovery import SHIPPED_BUNDLE as RECOVERY_BUNDLE
-from edge_agent.inference.runtime import RUNTIMES, Cell, golden_error_bpm, open_cell
+from edge_agent.inference.runtime import RUNTIMES, Cell, golden_error, open_cell
 
 forms = []
 steps = {}
@@ -26,14 +26,14 @@ for path in (SHIPPED_BUNDLE, RECOVERY_BUNDLE):
                 bundle.models[variant.recipe],
                 recipe=variant.recipe,
                 runtime=chosen.runtime,
-                state_size=bundle.manifest.state_size,
+                state_size=bundle.manifest.cell.state_size,
             )
             forms.append(
                 {
                     "task": bundle.manifest.task,
                     "recipe": variant.recipe,
-                    "error_bpm": golden_error_bpm(cell, bundle),
-                    "tolerance_bpm": variant.tolerance_bpm,
+                    "error": golden_error(cell, bundle),
+                    "tolerance": variant.tolerance,
                 }
             )
 

@@ -3,14 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import keras
-import msgspec
 import pytest
 
-from edge_agent.inference.bundle import DataSource, Metric
+from edge_agent.inference.bundle import DataSource, Metric, StreamingCell
 from edge_agent.inference.forecast import QUANTILES
 from edge_agent.signals.features import CONTRACT, FEATURE_NAMES
 from training.dataset import HORIZONS_S
-from training.manifest import CELL, MANIFEST, TrainingManifest
+from training.manifest import CELL, TrainingManifest, write_manifest
 from training.workout.model import build_cell
 
 HIDDEN = 16  # above 1024 weights per matrix: below, the converter leaves them in float32
@@ -26,18 +25,14 @@ def trained_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     manifest = TrainingManifest(
         task="workout",
         version="0.0.0+test",
-        contract=CONTRACT,
-        features=FEATURE_NAMES,
-        state_size=2 * HIDDEN,
-        horizons_s=HORIZONS_S,
-        quantiles=QUANTILES,
+        interface=StreamingCell(CONTRACT, FEATURE_NAMES, 2 * HIDDEN, HORIZONS_S, QUANTILES),
         data=(DataSource("synthetic", "own", "own recordings", 2, 1.5),),
         metrics=(
-            Metric("held-out sessions", "persistence", 10, 1.6),
-            Metric("held-out sessions", "persistence", 30, 3.9),
-            Metric("held-out sessions", "persistence", 60, 6.1),
+            Metric("held-out sessions", "persistence", "mae_bpm", 1.6, 10),
+            Metric("held-out sessions", "persistence", "mae_bpm", 3.9, 30),
+            Metric("held-out sessions", "persistence", "mae_bpm", 6.1, 60),
         ),
         limits=("No medical device.",),
     )
-    (folder / MANIFEST).write_bytes(msgspec.json.encode(manifest))
+    write_manifest(folder, manifest)
     return folder

@@ -11,8 +11,8 @@ from converters.cli import main
 from converters.errors import ConversionError
 from converters.pack import convert
 from converters.recipes import LITERT, TFLITE_RUNTIME, Recipe, dynamic_wi8_per_tensor
-from edge_agent.inference.bundle import read_bundle
-from edge_agent.inference.runtime import RUNTIMES, Cell, golden_error_bpm
+from edge_agent.inference.bundle import StreamingCell, read_bundle
+from edge_agent.inference.runtime import RUNTIMES, Cell, golden_error
 from training.manifest import CELL, MANIFEST, read_manifest
 
 
@@ -40,14 +40,14 @@ def test_the_golden_pairs_hold_on_the_device(bundle_file: Path, runtime: str) ->
                 bundle.models[variant.recipe],
                 recipe=variant.recipe,
                 runtime=runtime,
-                state_size=bundle.manifest.state_size,
+                state_size=bundle.manifest.cell.state_size,
             )
-            assert golden_error_bpm(cell, bundle) <= variant.max_error_bpm <= variant.tolerance_bpm
+            assert golden_error(cell, bundle) <= variant.max_error <= variant.tolerance
 
 
 def test_the_golden_pairs_have_every_sensor_there_and_missing(bundle_file: Path) -> None:
     bundle = read_bundle(bundle_file)
-    for name, column in zip(bundle.manifest.features, bundle.golden_inputs.T, strict=True):
+    for name, column in zip(bundle.manifest.cell.features, bundle.golden_inputs.T, strict=True):
         if name.endswith("_present"):
             assert set(np.unique(column)) == {0.0, 1.0}, name
 
@@ -101,7 +101,10 @@ def test_a_damaged_manifest_is_one_sentence(tmp_path: Path, capsys: pytest.Captu
 def test_a_model_of_another_contract_is_refused(
     trained_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    other = msgspec.structs.replace(read_manifest(trained_folder), contract="workout-0")
+    trained = read_manifest(trained_folder)
+    assert isinstance(trained.interface, StreamingCell)
+    interface = msgspec.structs.replace(trained.interface, contract="workout-0")
+    other = msgspec.structs.replace(trained, interface=interface)
     (tmp_path / MANIFEST).write_bytes(msgspec.json.encode(other))
     assert main([str(tmp_path), "--out", str(tmp_path / "b.zip")]) == 2
     assert "workout-0" in capsys.readouterr().err

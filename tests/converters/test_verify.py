@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from converters.errors import ConversionError
 from converters.recipes import LITERT, RECIPES, TFLITE_RUNTIME, Recipe
 from converters.verify import compare, keras_answers
+from edge_agent.inference.bundle import StreamingCell
 from edge_agent.signals.features import feature_matrix
 from training.golden import golden_frames
 from training.manifest import CELL, read_manifest
@@ -47,9 +48,16 @@ def test_a_converted_cell_answers_as_keras_does(
     expected: NDArray[np.float32],
     trained_folder: Path,
 ) -> None:
-    state_size = read_manifest(trained_folder).state_size
+    interface = read_manifest(trained_folder).interface
+    assert isinstance(interface, StreamingCell)
+    state_size = interface.state_size
     comparison = compare(
-        models[recipe.name], recipe=recipe.name, runtime=runtime, x=x, expected=expected, state_size=state_size
+        models[recipe.name],
+        recipe=recipe.name,
+        runtime=runtime,
+        x=x,
+        expected=expected,
+        state_size=state_size,
     )
     assert comparison.max_error_bpm <= recipe.limit_bpm
     assert comparison.last_error_bpm <= comparison.max_error_bpm

@@ -13,12 +13,12 @@ import pytest
 from edge_agent.inference import athlete
 from edge_agent.inference.athlete import Athletes
 from edge_agent.inference.bundle import Manifest
-from tests.inference.test_bundle import manifest
+from tests.inference.test_bundle import cell, manifest
 
 
 @pytest.fixture
 def model() -> Manifest:
-    return manifest(horizons_s=(10, 30, 60))
+    return manifest(interface=cell(horizons_s=(10, 30, 60)))
 
 
 def teach(athletes: Athletes, name: str) -> None:
@@ -74,7 +74,7 @@ def test_a_damaged_file_is_said_and_learning_starts_over(
     if damage == "not finite":
         athletes.state("ada").deep.weights[0, 0] = np.nan
     if damage == "another shape":
-        athletes = Athletes(manifest(horizons_s=(10, 30, 60), state_size=20), tmp_path)
+        athletes = Athletes(manifest(interface=cell(horizons_s=(10, 30, 60), state_size=20)), tmp_path)
     athletes.save("ada")
     (file,) = (tmp_path / "athletes").iterdir()
     content = file.read_bytes()

@@ -20,8 +20,13 @@ from edge_agent.inference.bundle import (
     GOLDEN_OUTPUTS,
     MANIFEST,
     MAX_MEMBER_BYTES,
+    SCHEMA,
+    Calibration,
     Manifest,
+    Metric,
+    StreamingCell,
     Variant,
+    WindowClassifier,
     read_bundle,
     sha256,
     write_bundle,
@@ -42,24 +47,38 @@ GOLDEN = {
 }
 
 
+def cell(**changes: object) -> StreamingCell:
+    right = StreamingCell(
+        contract="workout-1", features=("a", "b"), state_size=8, horizons_s=(10,), quantiles=(0.1, 0.5, 0.9)
+    )
+    return msgspec.structs.replace(right, **changes)
+
+
+def classifier() -> WindowClassifier:
+    return WindowClassifier(
+        contract="activity-1",
+        channels=("acc_x_mps2", "acc_y_mps2", "acc_z_mps2"),
+        samples=125,
+        sample_rate_hz=25.0,
+        labels=("still", "walk"),
+        calibration={"wrist": Calibration(temperature=1.4, unknown_below=0.6)},
+    )
+
+
 def manifest(**changes: object) -> Manifest:
     variant = Variant(
         recipe="float32",
         file="float32.tflite",
         sha256=sha256(MODEL),
         runtimes=("tflite-runtime",),
-        max_error_bpm=0.0,
-        tolerance_bpm=0.01,
+        max_error=0.0,
+        tolerance=0.01,
     )
     right = Manifest(
-        schema=1,
+        schema=SCHEMA,
         task="workout",
         version="0.1.0",
-        contract="workout-1",
-        features=("a", "b"),
-        state_size=8,
-        horizons_s=(10,),
-        quantiles=(0.1, 0.5, 0.9),
+        interface=cell(),
         data=(),
         metrics=(),
         sha256={name: sha256(content) for name, content in GOLDEN.items()},
@@ -80,6 +99,30 @@ def test_a_right_bundle_is_read_whole(tmp_path: Path) -> None:
     assert bundle.models == {"float32": MODEL}
     assert bundle.golden_inputs.shape == (5, 2)
     assert bundle.golden_outputs.shape == (5, 3)
+
+
+def test_a_classifier_of_windows_is_read_like_a_streaming_cell(tmp_path: Path) -> None:
+    golden = {
+        GOLDEN_INPUTS: npy(np.zeros((4, 125, 3), np.float32)),
+        GOLDEN_OUTPUTS: npy(np.zeros((4, 2), np.float32)),
+    }
+    written = manifest(
+        task="activity",
+        interface=classifier(),
+        metrics=(Metric("wrist, unseen people", "cnn", "macro_f1", 0.93, interval=(0.91, 0.95)),),
+        sha256={name: sha256(content) for name, content in golden.items()},
+    )
+    bundle = read_bundle(write(tmp_path / "b.zip", written, golden))
+    assert bundle.manifest == written
+    assert bundle.manifest.classifier == classifier()
+    assert bundle.golden_inputs.shape == (4, 125, 3)
+
+
+def test_a_model_of_another_kind_is_refused_by_who_needs_the_first() -> None:
+    with pytest.raises(BundleError, match=r"the activity model 0\.1\.0 is not a streaming cell"):
+        _ = manifest(task="activity", interface=classifier()).cell
+    with pytest.raises(BundleError, match=r"the workout model 0\.1\.0 is not a window classifier"):
+        _ = manifest().classifier
 
 
 def test_the_same_content_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -133,13 +176,15 @@ def test_refuses_a_damaged_file(damage: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"schema": 2}, "unknown manifest schema 2"),
+        ({"schema": 1}, "unknown manifest schema 1"),
+        ({"schema": 3}, "unknown manifest schema 3"),
         ({"minimum_agent_version": "99.0.0"}, "needs agent 99.0.0 or newer"),
         ({"minimum_agent_version": "newest"}, "needs agent newest or newer"),
         ({"variants": ()}, "no form of the model"),
-        ({"state_size": 3}, "have to differ"),
-        ({"features": ("a", "b", "c", "d")}, "do not fit the manifest"),
-        ({"horizons_s": (10, 30)}, "do not fit the manifest"),
+        ({"interface": cell(state_size=3)}, "have to differ"),
+        ({"interface": cell(features=("a", "b", "c", "d"))}, "do not fit the manifest"),
+        ({"interface": cell(horizons_s=(10, 30))}, "do not fit the manifest"),
+        ({"interface": classifier()}, "do not fit the manifest"),
         ({"sha256": {}}, "does not have the hash"),
     ],
 )

@@ -59,8 +59,14 @@ def test_after_a_short_gap_the_model_remembers(bundle: Bundle, cell: Cell) -> No
     assert resumed[-len(after) :] != play(bundle, cell, after)
 
 
-@pytest.mark.parametrize("change", [{"task": "recovery"}, {"contract": "workout-0"}, {"quantiles": (0.5,)}])
-def test_a_bundle_for_something_else_is_refused(bundle: Bundle, cell: Cell, change: dict[str, object]) -> None:
-    other = dataclasses.replace(bundle, manifest=msgspec.structs.replace(bundle.manifest, **change))
+@pytest.mark.parametrize("task", ["workout", "recovery"])
+@pytest.mark.parametrize("change", [{"contract": "workout-0"}, {"quantiles": (0.5,)}])
+def test_a_bundle_for_something_else_is_refused(
+    bundle: Bundle, cell: Cell, task: str, change: dict[str, object]
+) -> None:
+    interface = msgspec.structs.replace(bundle.manifest.cell, **change)
+    other = dataclasses.replace(
+        bundle, manifest=msgspec.structs.replace(bundle.manifest, task=task, interface=interface)
+    )
     with pytest.raises(BundleError, match="use one made for this version"):
         WorkoutForecaster(other, cell)

@@ -44,14 +44,10 @@ class FirstOrderCell(Cell):
 
 @pytest.fixture
 def recovery_bundle(bundle: Bundle) -> Bundle:
-    manifest = msgspec.structs.replace(
-        bundle.manifest,
-        task="recovery",
-        contract=CONTRACT,
-        features=FEATURE_NAMES,
-        horizons_s=HORIZONS_S,
-        quantiles=QUANTILES,
+    interface = msgspec.structs.replace(
+        bundle.manifest.cell, contract=CONTRACT, features=FEATURE_NAMES, horizons_s=HORIZONS_S, quantiles=QUANTILES
     )
+    manifest = msgspec.structs.replace(bundle.manifest, task="recovery", interface=interface)
     return dataclasses.replace(bundle, manifest=manifest)
 
 

@@ -14,7 +14,7 @@ from edge_agent.inference import runtime
 from edge_agent.inference.bundle import Bundle, Variant, read_bundle
 from edge_agent.inference.forecast import SHIPPED_BUNDLE
 from edge_agent.inference.recovery import SHIPPED_BUNDLE as RECOVERY_BUNDLE
-from edge_agent.inference.runtime import RUNTIMES, Cell, golden_error_bpm, open_cell
+from edge_agent.inference.runtime import RUNTIMES, Cell, golden_error, open_cell
 
 
 def with_variants(bundle: Bundle, *variants: Variant) -> Bundle:
@@ -33,8 +33,8 @@ def test_every_shipped_form_answers_the_golden_pairs_on_every_runtime_it_names(p
     assert {name for _, name in named} == set(RUNTIMES)
     for variant, name in named:
         model = bundle.models[variant.recipe]
-        cell = Cell(model, recipe=variant.recipe, runtime=name, state_size=bundle.manifest.state_size)
-        assert golden_error_bpm(cell, bundle) <= variant.tolerance_bpm, (variant.recipe, name)
+        cell = Cell(model, recipe=variant.recipe, runtime=name, state_size=bundle.manifest.cell.state_size)
+        assert golden_error(cell, bundle) <= variant.tolerance, (variant.recipe, name)
 
 
 def test_a_form_that_answers_wrongly_is_passed_over(bundle: Bundle) -> None:
@@ -44,7 +44,7 @@ def test_a_form_that_answers_wrongly_is_passed_over(bundle: Bundle) -> None:
         models={first.recipe: bundle.models[first.recipe], second.recipe: bundle.models[second.recipe]},
         golden_outputs=bundle.golden_outputs,
     )
-    strict = with_variants(wrong, msgspec.structs.replace(first, tolerance_bpm=-1.0), second)
+    strict = with_variants(wrong, msgspec.structs.replace(first, tolerance=-1.0), second)
     assert open_cell(strict).recipe == second.recipe
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import pytest
 
-from edge_agent.inference.bundle import read_bundle
+from edge_agent.inference.bundle import StreamingCell, read_bundle
 from edge_agent.inference.forecast import SHIPPED_BUNDLE
 from edge_agent.signals.features import FEATURE_NAMES
 from training import cli
@@ -52,7 +52,8 @@ def test_training_writes_a_cell_and_what_it_was_made_from(trained: Path) -> None
     cell = keras.models.load_model(trained / CELL)
     manifest = read_manifest(trained)
     assert [tuple(i.shape) for i in cell.inputs] == [(1, len(FEATURE_NAMES)), (1, 12)]
-    assert manifest.state_size == 12
+    assert isinstance(manifest.interface, StreamingCell)
+    assert manifest.interface.state_size == 12
     (source,) = manifest.data
     assert (source.name, source.people, source.hours) == ("neutral", 2, round(16 * 300 / 3600, 1))
 

@@ -9,16 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import keras
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent import __version__
-from edge_agent.inference.bundle import Bundle, Metric
+from edge_agent.inference.bundle import Bundle
 from edge_agent.inference.forecast import QUANTILES
 from training.baselines import Persistence
 from training.dataset import HORIZONS_S, Dataset, Session
-from training.manifest import CELL, MANIFEST, TrainingManifest, sources
+from training.manifest import CELL, TrainingManifest, mae_metrics, sources, write_manifest
 from training.personal.shipped import cell_of
 from training.personal.split import by_time, in_time_order
 from training.personal.verdict import PERSISTENCE, SHIPPED, TUNED, Outcome
@@ -81,7 +80,7 @@ def personalise(
         split.validation,
         seed=seed,
         settings=dataclasses.replace(
-            settings, hidden=bundle.manifest.state_size // 2, streams=min(settings.streams, len(split.train))
+            settings, hidden=bundle.manifest.cell.state_size // 2, streams=min(settings.streams, len(split.train))
         ),
         initial_weights=shipped.get_weights(),
         on_epoch=on_epoch,
@@ -132,17 +131,13 @@ def write(out: Path, personal: Personal, bundle: Bundle) -> None:
     manifest = TrainingManifest(
         task=started_from.task,
         version=f"{__version__}+{digest[:8]}",
-        contract=started_from.contract,
-        features=started_from.features,
-        state_size=started_from.state_size,
-        horizons_s=started_from.horizons_s,
-        quantiles=started_from.quantiles,
+        interface=started_from.interface,
         data=(*started_from.data, *sources(personal.split.train)),
         metrics=tuple(
-            Metric(personal.split.name, method, horizon_s, round(mae, 3))
+            metric
             for method, errors in personal.outcome.mae_bpm.items()
-            for horizon_s, mae in zip(HORIZONS_S, errors, strict=True)
+            for metric in mae_metrics(personal.split.name, method, HORIZONS_S, errors)
         ),
         limits=_LIMITS,
     )
-    (out / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest)))
+    write_manifest(out, manifest)

@@ -29,7 +29,7 @@ def cell_of(bundle: Bundle) -> keras.Model:
     if variant is None:
         msg = f"the bundle {manifest.version} has no {_FLOAT_FORM} form; use one that has"
         raise TrainingError(msg)
-    features, hidden = len(manifest.features), manifest.state_size // 2
+    features, hidden = len(manifest.cell.features), manifest.cell.state_size // 2
     cell = build_cell(features, hidden)
     constants = _constants(bundle.models[_FLOAT_FORM])
     weights = []
@@ -47,10 +47,10 @@ def cell_of(bundle: Bundle) -> keras.Model:
     x = bundle.golden_inputs[:, None]
     answers, _ = unroll(cell, tf.constant(x), tf.zeros(x.shape[:2]), zero_state(cell, 1))
     error_bpm = float(np.abs(answers.numpy()[:, 0] - bundle.golden_outputs).max())
-    if not error_bpm <= variant.tolerance_bpm:
+    if not error_bpm <= variant.tolerance:
         msg = (
             f"the weights of bundle {manifest.version} are {error_bpm:.3g} bpm off its golden pairs, "
-            f"{variant.tolerance_bpm:.3g} allowed; use a bundle made by this version of heartline"
+            f"{variant.tolerance:.3g} allowed; use a bundle made by this version of heartline"
         )
         raise TrainingError(msg)
     return cell

@@ -14,7 +14,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from edge_agent import __version__
-from edge_agent.inference.bundle import DataSource, Metric
+from edge_agent.inference.bundle import DataSource, StreamingCell
 from edge_agent.inference.forecast import QUANTILES
 from edge_agent.recordings.read import read_recordings
 from edge_agent.recordings.recording import Recording
@@ -22,7 +22,7 @@ from edge_agent.signals.recovery import CONTRACT, FEATURE_NAMES, HORIZONS_S
 from training import simulator
 from training.dataset import PUBLISHED_TEST
 from training.errors import TrainingError
-from training.manifest import CELL, MANIFEST, TrainingManifest
+from training.manifest import CELL, TrainingManifest, mae_metrics, write_manifest
 from training.recovery import plots
 from training.recovery.dataset import ORIGIN_S, Recovered, all_recoveries
 from training.recovery.detection import count_alarms, find_marked, marked_stops
@@ -195,7 +195,7 @@ def _train(material: Material, seed: int, settings: Settings, on_step: Callable[
 def _write(out: Path, material: Material, cell: keras.Model, joined: NDArray[np.float32], results: Results) -> None:
     cell.save(out / CELL)
     manifest = _manifest(cell, material, results)
-    (out / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest)))
+    write_manifest(out, manifest)
     (out / RESULTS).write_bytes(msgspec.json.format(msgspec.json.encode(results)))
     plots.curves(material.scored, joined, out / "recovery-curves.png")
     plots.person_bars(results.methods, out / "recovery-people.png")
@@ -213,16 +213,20 @@ def _manifest(cell: keras.Model, material: Material, results: Results) -> Traini
     return TrainingManifest(
         task="recovery",
         version=f"{__version__}+{digest[:8]}",
-        contract=CONTRACT,
-        features=FEATURE_NAMES,
-        state_size=2 * cell.get_layer("lstm").units,
-        horizons_s=HORIZONS_S,
-        quantiles=QUANTILES,
+        interface=StreamingCell(
+            contract=CONTRACT,
+            features=FEATURE_NAMES,
+            state_size=2 * cell.get_layer("lstm").units,
+            horizons_s=HORIZONS_S,
+            quantiles=QUANTILES,
+        ),
         data=(simulated,),
         metrics=tuple(
-            Metric("unseen people, forecast 30 s after the stop", method.name, horizon_s, round(mae, 3))
+            metric
             for method in results.methods
-            for horizon_s, mae in zip(HORIZONS_S, method.mae_bpm, strict=True)
+            for metric in mae_metrics(
+                "unseen people, forecast 30 s after the stop", method.name, HORIZONS_S, method.mae_bpm
+            )
         ),
         limits=_LIMITS,
     )

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from edge_agent import __version__
-from edge_agent.inference.bundle import SCHEMA, Bundle, Manifest
+from edge_agent.inference.bundle import SCHEMA, Bundle, Manifest, StreamingCell
 from edge_agent.inference.forecast import QUANTILES
 from edge_agent.inference.runtime import Cell
 from edge_agent.signals.features import CONTRACT, FEATURE_NAMES
@@ -28,11 +28,7 @@ def in_memory(cell: keras.Model) -> tuple[Bundle, Cell]:
         schema=SCHEMA,
         task="workout",
         version=f"{__version__}+memory",
-        contract=CONTRACT,
-        features=FEATURE_NAMES,
-        state_size=state_size,
-        horizons_s=HORIZONS_S,
-        quantiles=QUANTILES,
+        interface=StreamingCell(CONTRACT, FEATURE_NAMES, state_size, HORIZONS_S, QUANTILES),
         data=(),
         metrics=(),
         sha256={},

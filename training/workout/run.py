@@ -13,14 +13,14 @@ import numpy as np
 import tensorflow as tf
 
 from edge_agent import __version__
-from edge_agent.inference.bundle import Metric
+from edge_agent.inference.bundle import StreamingCell
 from edge_agent.inference.forecast import QUANTILES
 from edge_agent.signals.features import CONTRACT, FEATURE_NAMES
 from training.alert import thresholds_bpm
 from training.athletes import WITH_LOAD, AthleteScore, Played, only, play_everybody, score_athletes
 from training.baselines import Baseline, baselines
 from training.dataset import HORIZONS_S, PUBLISHED_TEST, Dataset, Session
-from training.manifest import CELL, MANIFEST, TrainingManifest, sources
+from training.manifest import CELL, TrainingManifest, mae_metrics, sources, write_manifest
 from training.report import Results, SeedRun, markdown
 from training.splits import Split, by_person, by_session
 from training.workout import plots
@@ -165,7 +165,7 @@ def _environment(split: Split, simulated: int) -> dict[str, str]:
 
 def _write(out: Path, chosen: Fitted, split: Split, results: Results, shown: Played) -> None:
     chosen.cell.save(out / CELL)
-    (out / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(_manifest(chosen, split, results.data_sets))))
+    write_manifest(out, _manifest(chosen, split, results.data_sets))
     (out / RESULTS).write_bytes(msgspec.json.format(msgspec.json.encode(results)))
     images = plots.draw(results.data_sets, results.athletes, shown, out)
     (out / REPORT).write_text(markdown(results, images), encoding="utf-8")
@@ -176,17 +176,19 @@ def _manifest(chosen: Fitted, split: Split, scores: Sequence[DataSetScore]) -> T
     return TrainingManifest(
         task="workout",
         version=f"{__version__}+{digest[:8]}",
-        contract=CONTRACT,
-        features=FEATURE_NAMES,
-        state_size=2 * chosen.cell.get_layer("lstm").units,
-        horizons_s=HORIZONS_S,
-        quantiles=QUANTILES,
+        interface=StreamingCell(
+            contract=CONTRACT,
+            features=FEATURE_NAMES,
+            state_size=2 * chosen.cell.get_layer("lstm").units,
+            horizons_s=HORIZONS_S,
+            quantiles=QUANTILES,
+        ),
         data=sources(split.train),
         metrics=tuple(
-            Metric(score.name, method.name, horizon_s, round(mae, 3))
+            metric
             for score in scores
             for method in score.methods
-            for horizon_s, mae in zip(HORIZONS_S, method.mae_bpm, strict=True)
+            for metric in mae_metrics(score.name, method.name, HORIZONS_S, method.mae_bpm)
         ),
         limits=_LIMITS,
     )

@@ -31,7 +31,8 @@ def test_weights_that_miss_the_golden_pairs_are_refused(bundle: Bundle) -> None:
 
 
 def test_a_bundle_of_another_shape_is_refused(bundle: Bundle) -> None:
-    larger = msgspec.structs.replace(bundle.manifest, state_size=130)
+    interface = msgspec.structs.replace(bundle.manifest.cell, state_size=130)
+    larger = msgspec.structs.replace(bundle.manifest, interface=interface)
     with pytest.raises(TrainingError, match="0 constants of shape"):
         cell_of(dataclasses.replace(bundle, manifest=larger))
 

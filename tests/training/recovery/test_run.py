@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from edge_agent.inference.bundle import StreamingCell
 from edge_agent.recordings.recording import Recording
 from edge_agent.signals.recovery import FEATURE_NAMES
 from training.errors import TrainingError
@@ -48,8 +49,9 @@ def test_a_run_leaves_a_cell_with_its_manifest(out: Path) -> None:
     manifest = read_manifest(out)
     cell = keras.models.load_model(out / CELL)
     assert manifest.task == "recovery"
-    assert manifest.features == FEATURE_NAMES
-    assert [tuple(t.shape) for t in cell.inputs] == [(1, len(FEATURE_NAMES)), (1, manifest.state_size)]
+    assert isinstance(manifest.interface, StreamingCell)
+    assert manifest.interface.features == FEATURE_NAMES
+    assert [tuple(t.shape) for t in cell.inputs] == [(1, len(FEATURE_NAMES)), (1, manifest.interface.state_size)]
     assert {m.method for m in manifest.metrics} > {LSTM, "shared time constant", "mean fall"}
     assert [d.name for d in manifest.data] == ["simulated"]
 
