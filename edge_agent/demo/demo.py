@@ -28,7 +28,7 @@ from edge_agent.demo.subscriber import Received, subscription
 from edge_agent.inference.bundle import read_bundle
 from edge_agent.inference.forecast import SHIPPED_BUNDLE
 from edge_agent.recordings.read import read_recordings
-from edge_agent.store.journal import FILE_NAME
+from edge_agent.store.database import FILE_NAME
 from edge_agent.store.summary import Summary
 
 TOPIC_PREFIX = "heartline-demo"  # apart from a real device's, in case the broker is

@@ -1,75 +1,76 @@
-"""The journal: one SQLite file that holds every recorded second and every summary not yet sent.
+"""The journal: one SQLite file that holds every recorded second and every message not yet sent.
 
-Each `accept` is one committed transaction, with the write-ahead log synced to the disk before it returns
-(`synchronous=FULL`): what was accepted survives a crash and a power cut.
+Each `accept` is one committed transaction, synced to the disk before it returns (`database`): what was accepted
+survives a crash and a power cut. While the disk cannot be written, what is recorded waits in memory (`backlog`), in
+order, and a journal that turns out to be damaged is replaced by what can be read of it (`recovery`): recording goes on.
 """
 
 from __future__ import annotations
 
-import fcntl
+import logging
 import os
 import sqlite3
 import uuid
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Self
 
 from edge_agent.errors import JournalError
 from edge_agent.store import outbox, schema, sessions
+from edge_agent.store.backlog import HELD_SECONDS, Backlog, Write
+from edge_agent.store.database import (
+    FILE_NAME,
+    connect,
+    lock_folder,
+    passing_trouble,
+    says_damaged,
+    transaction,
+)
 from edge_agent.store.messages import Event, OutboxMessage
+from edge_agent.store.recovery import ensure_sound
 from edge_agent.store.sessions import NewSession, SinceBoot
 from edge_agent.store.summary import Second, Summary
 
-FILE_NAME = "journal.sqlite3"
+log = logging.getLogger(__name__)
 
 
 class Journal:
     """One device's record. Only one process at a time may have it open; others may read the file with SQLite."""
 
     def __init__(self, directory: Path) -> None:
-        """Open the journal in `directory`, making both when missing.
+        """Open the journal in `directory`, making both when missing, and repairing it when it is damaged.
 
         Raises:
             JournalError: another agent has it open, or it cannot be opened; the message names the remedy.
         """
         self.path = directory / FILE_NAME
         self._when_queued: list[Callable[[], None]] = []
-        try:
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            msg = (
-                f"{directory}: cannot hold the journal ({error.strerror}); name a writable folder in [store] directory"
-            )
-            raise JournalError(msg) from error
+        self._backlog = Backlog()
+        self._acknowledged: set[int] = set()  # whose acknowledgement waits in the backlog
+        self._lock = lock_folder(directory)
         try:
             self._db = self._open()
+            (last,) = self._db.execute("SELECT coalesce(max(id), 0) FROM session").fetchone()
         except BaseException:
             os.close(self._lock)
             raise
+        self._last_session = int(last)
 
     def _open(self) -> sqlite3.Connection:
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # SQLite gives its log and shared-memory files the mode of the database: nobody else reads health data.
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            db = sqlite3.connect(self.path, isolation_level=None)
-        except BlockingIOError as error:
-            msg = f"{self.path}: another agent is recording here; stop it or name another folder in [store] directory"
-            raise JournalError(msg) from error
+            ensure_sound(self.path.parent)
+            db = connect(self.path)
         except (OSError, sqlite3.Error) as error:
-            msg = f"{self.path}: cannot be opened ({error}); name a writable folder in [store] directory"
+            msg = (
+                f"{self.path}: cannot be opened ({error}); check the disk, or name another folder in [store] directory"
+            )
             raise JournalError(msg) from error
         try:
-            db.execute("PRAGMA journal_mode=WAL")
-            db.execute("PRAGMA synchronous=FULL")
-            db.execute("PRAGMA foreign_keys=ON")
             schema.migrate(db, self.path)
         except sqlite3.Error as error:
             db.close()
-            msg = f"{self.path}: is no journal ({error}); move the file aside, a new one is made at the next start"
+            msg = f"{self.path}: cannot be brought to the present version ({error}); check that the disk has room"
             raise JournalError(msg) from error
         except JournalError:
             db.close()
@@ -77,7 +78,11 @@ class Journal:
         return db
 
     def close(self) -> None:
-        """Close the file and let others open it."""
+        """Close the file and let others open it; what waits in memory is written as far as it can be."""
+        if self._backlog:
+            self._flush()
+        if self._backlog:
+            log.error("journal: %d s could not be written and are lost", self._backlog.seconds)
         self._db.close()
         os.close(self._lock)
 
@@ -87,24 +92,71 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        """All or nothing, on the disk when it ends."""
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            yield
-            self._db.execute("COMMIT")
-        except sqlite3.Error as error:
-            self._roll_back()
-            msg = f"{self.path}: cannot be written ({error}); check that the disk is neither full nor read-only"
-            raise JournalError(msg) from error
-        except BaseException:
-            self._roll_back()
-            raise
+    @property
+    def held_s(self) -> int:
+        """Recorded seconds that wait in memory, because the disk cannot be written."""
+        return self._backlog.seconds
 
-    def _roll_back(self) -> None:
-        if self._db.in_transaction:
-            self._db.execute("ROLLBACK")
+    def _write(self, *writes: Write) -> bool:
+        """Make changes in one transaction, or have them wait in memory while the disk does not take them.
+
+        Returns:
+            Whether they are on the disk.
+        """
+        if self._backlog and not (self._backlog.due() and self._flush()):
+            self._hold(writes)
+            return False
+        try:
+            self._apply(writes)
+        except sqlite3.Error as error:
+            self._say_why(error)
+            self._hold(writes)
+            if says_damaged(error):
+                self._replace()
+            return False
+        return True
+
+    def _apply(self, writes: Iterable[Write]) -> None:
+        with transaction(self._db):
+            for write in writes:
+                write.apply(self._db)
+
+    def _hold(self, writes: Iterable[Write]) -> None:
+        for write in writes:
+            self._backlog.hold(write)
+
+    def _flush(self) -> bool:
+        """Try to write what waits in memory; whether nothing waits any more."""
+        try:
+            self._backlog.flush(self._db)
+        except sqlite3.Error as error:
+            if says_damaged(error) or isinstance(error, sqlite3.ProgrammingError):  # closed, by a vain `_replace`
+                self._replace()
+            return False
+        self._acknowledged.clear()
+        log.warning("journal: it can be written again; nothing waits in memory any more")
+        self._tell(queued=True)
+        return True
+
+    def _replace(self) -> None:
+        """Go on with what can be read of a journal that was found damaged, at the next attempt to write."""
+        self._db.close()
+        try:
+            self._db = self._open()
+        except JournalError as error:
+            log.error("journal: %s. Recording goes on in memory", error)  # noqa: TRY400 - the trace says nothing more
+
+    def _say_why(self, error: sqlite3.Error) -> None:
+        if says_damaged(error):
+            log.error("journal: %s is damaged (%s)", self.path, error)
+        elif trouble := passing_trouble(error):
+            log.error(
+                "journal: it cannot be written (%s): %s. Recording goes on in memory, for %d h at most",
+                *(error, trouble, HELD_SECONDS // 3600),
+            )
+        else:
+            msg = f"{self.path}: cannot be written ({error}); this is a fault of heartline, please report it"
+            raise JournalError(msg) from error
 
     @property
     def device_id(self) -> str:
@@ -122,68 +174,92 @@ class Journal:
         Returns:
             Its id here; ids ascend in the order of beginning, whatever the clock says.
         """
-        with self._transaction():
-            return self._insert_session(session, seconds, historical=False)
+        session_id = self._next_session()
+        begin = Write(lambda db: sessions.insert_session(db, session_id, session, historical=False))
+        self._write(begin, _recording(session_id, seconds))
+        return session_id
 
     def import_session(self, session: NewSession, seconds: Iterable[Second]) -> Summary:
-        """Record a session that is over already; nothing of it is queued for the broker."""
-        with self._transaction():
-            session_id = self._insert_session(session, seconds, historical=True)
-            return sessions.close_session(self._db, session_id, interrupted=False)
+        """Record a session that is over already; nothing of it is queued for the broker.
 
-    def _insert_session(self, session: NewSession, seconds: Iterable[Second], *, historical: bool) -> int:
-        (session_id,) = self._db.execute("SELECT coalesce(max(id), 0) + 1 FROM session").fetchone()
-        sessions.insert_session(self._db, session_id, session, historical=historical)
-        sessions.insert_seconds(self._db, sessions.rows_of(session_id, seconds))
-        return int(session_id)
+        Raises:
+            JournalError: the disk cannot be written.
+        """
+        session_id = self._next_session()
+        try:
+            with transaction(self._db):
+                sessions.insert_session(self._db, session_id, session, historical=True)
+                sessions.insert_seconds(self._db, sessions.rows_of(session_id, seconds))
+                return sessions.close_session(self._db, session_id, interrupted=False)
+        except sqlite3.Error as error:
+            msg = f"{self.path}: cannot be written ({error}); {passing_trouble(error) or 'restore a backup'}"
+            raise JournalError(msg) from error
+
+    def _next_session(self) -> int:
+        self._last_session += 1
+        return self._last_session
 
     def accept(self, session_id: int, seconds: Iterable[Second]) -> None:
-        """Record further seconds of an open session; they are on the disk when this returns."""
-        with self._transaction():
-            sessions.insert_seconds(self._db, sessions.rows_of(session_id, seconds))
+        """Record further seconds of an open session; unless the disk fails they are on it when this returns."""
+        self._write(_recording(session_id, seconds))
 
     def seconds(self, session_id: int) -> list[Second]:
-        """All recorded seconds of a session, in order."""
+        """All seconds of a session that are on the disk, in order."""
         return sessions.read_seconds(self._db, session_id)
 
     def open_sessions(self) -> list[int]:
         """Sessions that were begun and not closed."""
         return [row[0] for row in self._db.execute("SELECT id FROM session WHERE summary IS NULL ORDER BY id")]
 
-    def close_session(self, session_id: int, *, interrupted: bool, enqueue: bool) -> Summary:
-        """Close a session: its summary is stored and, when asked for, queued for the broker, in one transaction."""
-        with self._transaction():
-            summary = sessions.close_session(self._db, session_id, interrupted=interrupted)
+    def close_session(self, session_id: int, *, interrupted: bool, enqueue: bool) -> Summary | None:
+        """Close a session: its summary is stored and, when asked for, queued for the broker, in one transaction.
+
+        Returns:
+            The summary; None while the disk cannot be written, for then it is made when it can be.
+        """
+        made: list[Summary] = []
+
+        def close(db: sqlite3.Connection) -> None:
+            made.append(sessions.close_session(db, session_id, interrupted=interrupted))
             if enqueue:
-                outbox.queue_summary(self._db, session_id)
+                outbox.queue_summary(db, session_id)
+
+        if not self._write(Write(close)):
+            return None
         self._tell(queued=enqueue)
-        return summary
+        return made[-1]
 
     def date_sessions(self, now: datetime, since_boot: SinceBoot) -> None:
         """Date the sessions of this boot that began before the time was known; to be called once it is trusted.
 
         A summary that was queued or sent is queued anew, with a higher revision.
         """
-        with self._transaction():
-            dated = sessions.date_sessions(self._db, now, since_boot)
-            for session_id in dated:
-                outbox.queue_revision(self._db, session_id)
-        self._tell(queued=bool(dated))
+
+        def date(db: sqlite3.Connection) -> None:
+            for session_id in sessions.date_sessions(db, now, since_boot):
+                outbox.queue_revision(db, session_id)
+
+        if self._write(Write(date)):
+            self._tell(queued=True)
 
     def queue_event(self, event: Event) -> None:
         """Queue an event for the broker."""
-        with self._transaction():
-            outbox.queue_event(self._db, event)
-        self._tell(queued=True)
+        if self._write(Write(lambda db: outbox.queue_event(db, event))):
+            self._tell(queued=True)
 
     def outbox(self, limit: int = 100) -> list[OutboxMessage]:
-        """What is to be sent to the broker next, in order, at most `limit` messages."""
-        return outbox.waiting(self._db, limit)
+        """What is to be sent to the broker next, in order, at most `limit` messages; none while the disk fails."""
+        try:
+            waiting = outbox.waiting(self._db, limit + len(self._acknowledged))
+        except sqlite3.Error as error:
+            log.warning("journal: the outbox cannot be read (%s); what waits is sent later", error)
+            return []
+        return [message for message in waiting if message.id not in self._acknowledged][:limit]
 
     def acknowledge(self, message_id: int) -> None:
         """Drop a message that the broker has acknowledged."""
-        with self._transaction():
-            outbox.acknowledge(self._db, message_id)
+        if not self._write(Write(lambda db: outbox.acknowledge(db, message_id))):
+            self._acknowledged.add(message_id)
 
     def when_queued(self, callback: Callable[[], None]) -> None:
         """Have `callback` called whenever something was queued for the broker."""
@@ -192,3 +268,8 @@ class Journal:
     def _tell(self, *, queued: bool) -> None:
         for callback in self._when_queued if queued else ():
             callback()
+
+
+def _recording(session_id: int, seconds: Iterable[Second]) -> Write:
+    rows = sessions.rows_of(session_id, seconds)
+    return Write(lambda db: sessions.insert_seconds(db, rows), seconds=len(rows))

@@ -16,6 +16,23 @@ from edge_agent.errors import JournalError
 VERSION = 2
 
 
+def version_of(db: sqlite3.Connection, path: Path) -> int:
+    """Version of a journal; 0 of an empty file.
+
+    Raises:
+        JournalError: a newer heartline has written it.
+        sqlite3.Error: it cannot be read, or is no journal.
+    """
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version > VERSION:
+        msg = (
+            f"{path}: written by a newer heartline (schema {version}, this one knows {VERSION}); upgrade heartline, or "
+            "restore a backup made before the upgrade"
+        )
+        raise JournalError(msg)
+    return int(version)
+
+
 def migrate(db: sqlite3.Connection, path: Path, *, to: int = VERSION) -> None:
     """Bring a journal to version `to`.
 
@@ -28,13 +45,7 @@ def migrate(db: sqlite3.Connection, path: Path, *, to: int = VERSION) -> None:
         JournalError: a newer heartline has written it.
         sqlite3.Error: it cannot be read or written, or is no journal.
     """
-    (version,) = db.execute("PRAGMA user_version").fetchone()
-    if version > to:
-        msg = (
-            f"{path}: written by a newer heartline (schema {version}, this one knows {to}); upgrade heartline, or "
-            "restore a backup made before the upgrade"
-        )
-        raise JournalError(msg)
+    version = version_of(db, path)
     for step in range(version + 1, to + 1):
         script = files("edge_agent.store").joinpath("schema", f"{step}.sql").read_text(encoding="utf-8")
         try:

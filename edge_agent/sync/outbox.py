@@ -16,6 +16,7 @@ class OutboxSync:
         self._publisher = publisher
         self._queued = asyncio.Event()
         self._drained = asyncio.Event()
+        journal.when_queued(self.notify)
 
     async def run(self) -> None:
         """Send until cancelled."""

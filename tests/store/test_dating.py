@@ -10,7 +10,7 @@ import msgspec
 from edge_agent.store.journal import Journal
 from edge_agent.store.sessions import SinceBoot
 from edge_agent.store.summary import Summary
-from tests.store.samples import STARTED_AT, new_session, second
+from tests.store.samples import STARTED_AT, new_session, second, summarised
 
 NOW = datetime(2029, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -60,7 +60,7 @@ def test_an_open_session_is_dated_before_it_is_summarised(tmp_path: Path) -> Non
         new = new_session(boot=SinceBoot("boot-1", 10.0), time_trusted=False)
         session = journal.open_session(new, [second(0)])
         journal.date_sessions(NOW, SinceBoot("boot-1", 20.0))
-        summary = journal.close_session(session, interrupted=False, enqueue=True)
+        summary = summarised(journal, session)
     assert (summary.started_at, summary.revision) == ("2029-03-01T11:59:50+00:00", 1)
 
 
@@ -77,5 +77,5 @@ def test_a_trusted_date_is_not_touched_when_the_clock_is_set_back(tmp_path: Path
     with Journal(tmp_path) as journal:
         session = journal.open_session(new_session(boot=SinceBoot("boot-1", 10.0)), [second(0)])
         journal.date_sessions(STARTED_AT - timedelta(hours=1), SinceBoot("boot-1", 20.0))
-        summary = journal.close_session(session, interrupted=False, enqueue=True)
+        summary = summarised(journal, session)
     assert datetime.fromisoformat(summary.started_at) == STARTED_AT

@@ -97,13 +97,6 @@ def test_two_agents_cannot_record_in_one_place(tmp_path: Path) -> None:
     Journal(tmp_path).close()
 
 
-@pytest.mark.parametrize("content", [b"not a database at all" * 100, b"SQLite format 3\x00" + bytes(200)])
-def test_a_file_that_is_no_journal_is_refused_with_the_remedy(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "journal.sqlite3").write_bytes(content)
-    with pytest.raises(JournalError, match=r"journal\.sqlite3: .*move the file aside"):
-        Journal(tmp_path)
-
-
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(JournalError, match=r"file/store: cannot hold the journal"):

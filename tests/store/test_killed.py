@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from edge_agent.store.journal import Journal
+from tests.store.samples import summarised
 
 PROGRAM = """
 import os, signal, sys
 from pathlib import Path
 from edge_agent.store import outbox, sessions
 from edge_agent.store.journal import Journal
+from tests.store.samples import summarised
 from tests.store.samples import new_session, second
 
 def begin(): journal._db.execute("BEGIN IMMEDIATE")
@@ -31,7 +33,7 @@ CLOSE = "journal.close_session(session, interrupted=False, enqueue=True);"
 KILLED_IN = {
     "nothing_recorded": ("die()", (0, 0, 0)),
     "first_second_being_written": (
-        "begin(); journal._insert_session(new_session(), [second(0)], historical=False); die()",
+        "begin(); sessions.insert_session(journal._db, 1, new_session(), historical=False); die()",
         (0, 0, 0),
     ),
     "session_open": (OPEN + "die()", (1, 1, 0)),
@@ -69,5 +71,5 @@ def test_killed_in(state: str, tmp_path: Path) -> None:
         sessions = journal.open_sessions()
         assert (len(journal.seconds(1)), len(sessions), len(journal.outbox())) == (seconds, open_sessions, outbox)
         for session in sessions:
-            assert journal.close_session(session, interrupted=True, enqueue=True).interrupted
+            assert summarised(journal, session, interrupted=True).interrupted
         assert len(journal.outbox()) == outbox + open_sessions

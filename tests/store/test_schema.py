@@ -12,9 +12,11 @@ import pytest
 
 from edge_agent.errors import JournalError
 from edge_agent.store import schema
-from edge_agent.store.journal import FILE_NAME, Journal
+from edge_agent.store.database import FILE_NAME
+from edge_agent.store.journal import Journal
 from edge_agent.store.messages import Kind
 from edge_agent.store.summary import Summary
+from tests.store.samples import summarised
 
 LIVE, SENT, REPLAYED = (str(uuid.uuid4()) for _ in range(2)), str(uuid.uuid4()), str(uuid.uuid5(uuid.UUID(int=0), "r"))
 OPEN, QUEUED = LIVE
@@ -66,7 +68,7 @@ def test_version_1_is_brought_forward_with_all_that_is_in_it(tmp_path: Path) -> 
         assert summary.heart_rate_mean_bpm == 101.0
         (still_open,) = journal.open_sessions()
         assert [s.heart_rate_bpm for s in journal.seconds(still_open)] == [100.0, 102.0]
-        assert journal.close_session(still_open, interrupted=True, enqueue=True).session_id == OPEN
+        assert summarised(journal, still_open, interrupted=True).session_id == OPEN
         assert journal.has_session(uuid.UUID(REPLAYED))
     with closing(sqlite3.connect(tmp_path / FILE_NAME)) as db:
         assert db.execute("SELECT uuid, historical FROM session WHERE historical").fetchall() == [(REPLAYED, 1)]
