@@ -88,3 +88,19 @@ class Decoder(Protocol):
             MalformedPacketError: the bytes do not follow the layout. The decoder can go on with the next packet.
         """
         ...  # pragma: no cover
+
+
+class ControlledDecoder(Decoder, Protocol):
+    """A decoder whose sensor must be asked, at a control point, before it streams."""
+
+    def begin(self) -> bytes:
+        """What to write to the control point first, when it and the characteristic are subscribed to."""
+        ...  # pragma: no cover
+
+    def on_control(self, data: bytes) -> bytes | None:
+        """What to write to the control point after one of its indications, None for nothing.
+
+        Raises:
+            MalformedPacketError: the indication does not follow the layout.
+        """
+        ...  # pragma: no cover

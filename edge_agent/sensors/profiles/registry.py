@@ -15,7 +15,19 @@ from types import MappingProxyType
 from typing import Generic, TypeVar
 
 from edge_agent.errors import UnknownCharacteristicError
-from edge_agent.sensors.profiles import battery, cycling_speed_cadence, device_information, heart_rate
+from edge_agent.sensors.profiles import (
+    battery,
+    cycling_power,
+    cycling_speed_cadence,
+    device_information,
+    fitness_machine,
+    fitness_machine_feature,
+    heart_rate,
+    polar_acceleration,
+    polar_control,
+    running_speed_cadence,
+)
+from edge_agent.sensors.profiles.machine_readings import MachineDecoder
 from edge_agent.sensors.profiles.readings import Decoder, Quantity, Reading
 from edge_agent.sensors.profiles.uuids import normalized, shortest
 
@@ -34,12 +46,15 @@ class Characteristic:
         parse: its value's bytes to a value object; raises `MalformedPacketError` and nothing else.
         quantities: what its decoder's readings may be of; empty where there is none.
         decoder: makes the decoder of one subscription from the wheel's circumference in m; None where it is only read.
+        control_point: UUID of the characteristic that must be asked before it streams; its decoder is then a
+            `ControlledDecoder`, which says how.
     """
 
     name: str
     parse: Callable[[bytes], object]
     quantities: frozenset[Quantity] = frozenset()
     decoder: Callable[[float], Decoder] | None = None
+    control_point: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +88,7 @@ def _text(uuid: str, name: str) -> tuple[str, Characteristic]:
 
 
 _Q = Quantity
+_MACHINE = frozenset({_Q.DISTANCE, _Q.POWER, _Q.ENERGY_EXPENDED, _Q.HEART_RATE})
 
 CHARACTERISTICS: Mapping[str, Characteristic] = MappingProxyType(
     {
@@ -109,6 +125,53 @@ CHARACTERISTICS: Mapping[str, Characteristic] = MappingProxyType(
             cycling_speed_cadence.CyclingSpeedCadenceDecoder,
         ),
         cycling_speed_cadence.FEATURE: Characteristic("CSC Feature", cycling_speed_cadence.parse_feature),
+        cycling_power.MEASUREMENT: Characteristic(
+            "Cycling Power Measurement",
+            cycling_power.parse,
+            frozenset({_Q.POWER, _Q.WORK, _Q.SPEED, _Q.DISTANCE, _Q.CADENCE}),
+            cycling_power.CyclingPowerDecoder,
+        ),
+        cycling_power.FEATURE: Characteristic("Cycling Power Feature", cycling_power.parse_feature),
+        running_speed_cadence.MEASUREMENT: Characteristic(
+            "RSC Measurement",
+            running_speed_cadence.parse,
+            frozenset({_Q.SPEED, _Q.STEP_RATE, _Q.STRIDE_LENGTH, _Q.DISTANCE}),
+            lambda _: _Stateless(running_speed_cadence.parse, running_speed_cadence.readings),
+        ),
+        running_speed_cadence.FEATURE: Characteristic("RSC Feature", running_speed_cadence.parse_feature),
+        fitness_machine.TREADMILL: Characteristic(
+            "Treadmill Data",
+            fitness_machine.parse_treadmill,
+            _MACHINE | {_Q.SPEED, _Q.GRADE, _Q.ELEVATION_GAIN, _Q.ELEVATION_LOSS},
+            lambda _: MachineDecoder(fitness_machine.parse_treadmill),
+        ),
+        fitness_machine.CROSS_TRAINER: Characteristic(
+            "Cross Trainer Data",
+            fitness_machine.parse_cross_trainer,
+            _MACHINE | {_Q.SPEED, _Q.STEP_RATE, _Q.GRADE, _Q.ELEVATION_GAIN, _Q.ELEVATION_LOSS},
+            lambda _: MachineDecoder(fitness_machine.parse_cross_trainer),
+        ),
+        fitness_machine.ROWER: Characteristic(
+            "Rower Data",
+            fitness_machine.parse_rower,
+            _MACHINE | {_Q.SPEED, _Q.STROKE_RATE},
+            lambda _: MachineDecoder(fitness_machine.parse_rower),
+        ),
+        fitness_machine.INDOOR_BIKE: Characteristic(
+            "Indoor Bike Data",
+            fitness_machine.parse_indoor_bike,
+            _MACHINE | {_Q.SPEED, _Q.CADENCE},
+            lambda _: MachineDecoder(fitness_machine.parse_indoor_bike),
+        ),
+        fitness_machine_feature.FEATURE: Characteristic("Fitness Machine Feature", fitness_machine_feature.parse),
+        polar_control.CONTROL_POINT: Characteristic("Polar Measurement Control Point", polar_control.parse),
+        polar_acceleration.DATA: Characteristic(
+            "Polar Measurement Data",
+            polar_acceleration.parse,
+            frozenset({_Q.ACCELERATION}),
+            lambda _: polar_acceleration.AccelerationStream(),
+            control_point=polar_control.CONTROL_POINT,
+        ),
     }
 )
 
@@ -117,6 +180,18 @@ SERVICES: Mapping[str, Service] = MappingProxyType(
         heart_rate.SERVICE: Service("heart rate", (heart_rate.MEASUREMENT,)),
         battery.SERVICE: Service("battery", (battery.LEVEL,)),
         cycling_speed_cadence.SERVICE: Service("cycling speed and cadence", (cycling_speed_cadence.MEASUREMENT,)),
+        cycling_power.SERVICE: Service("cycling power", (cycling_power.MEASUREMENT,)),
+        running_speed_cadence.SERVICE: Service("running speed and cadence", (running_speed_cadence.MEASUREMENT,)),
+        fitness_machine.SERVICE: Service(
+            "fitness machine",
+            (
+                fitness_machine.TREADMILL,
+                fitness_machine.CROSS_TRAINER,
+                fitness_machine.ROWER,
+                fitness_machine.INDOOR_BIKE,
+            ),
+        ),
+        polar_control.SERVICE: Service("acceleration", (polar_acceleration.DATA,)),
     }
 )
 
