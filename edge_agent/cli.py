@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
+import json
 import logging
 import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -225,8 +228,6 @@ def _print_scores(scores: Mapping[int, ForecastScore]) -> None:
 
 
 def _decode(args: argparse.Namespace) -> int:
-    import msgspec
-
     from edge_agent.sensors.profiles.registry import parse_characteristic
 
     try:
@@ -237,8 +238,23 @@ def _decode(args: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return BAD_INPUT
-    print(msgspec.json.encode(parse_characteristic(args.uuid, data)).decode())
+    print(json.dumps(_plain(parse_characteristic(args.uuid, data))))
     return 0
+
+
+def _plain(value: object) -> object:
+    """What JSON can say of a value object: members of enumerations by name, bytes in hex, nothing of what is None."""
+    match value:
+        case IntEnum():
+            return value.name.lower()
+        case bytes():
+            return value.hex(" ")
+        case tuple():
+            return [_plain(item) for item in value]
+        case _ if dataclasses.is_dataclass(value):
+            fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+            return {name: _plain(item) for name, item in fields.items() if item is not None}
+    return value
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ def test_decode_prints_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out) == {
         "heart_rate_bpm": 60,
         "sensor_contact": False,
-        "energy_expended_kj": None,
         "rr_intervals_ms": [1000.0],
         "zero_rr_count": 0,
     }

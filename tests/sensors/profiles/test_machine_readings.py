@@ -90,6 +90,20 @@ def test_a_rower_says_its_speed_as_a_pace() -> None:
     assert readings == [Reading(Quantity.SPEED, 4.0, 7.0), Reading(Quantity.STROKE_RATE, 24.5, 7.0)]
 
 
+def test_the_split_record_of_a_real_rower_is_read_when_its_last_part_has_come() -> None:
+    """First Degree Viking Pro V, as posted in github.com/zpukr/ArduRower, issue 1."""
+    decoder = new_decoder(ROWER)
+    assert decoder.push(bytes.fromhex("01010400c50107"), 1.0) == []
+    assert decoder.push(bytes.fromhex("050a6200000031 00"), 1.0) == []
+    assert decoder.push(bytes.fromhex("f800260b00c70000002c001b000200"), 1.0) == [
+        Reading(Quantity.ENERGY_EXPENDED, 4 * 4.184, 1.0),
+        Reading(Quantity.SPEED, 500 / 199, 1.0),
+        Reading(Quantity.DISTANCE, 98.0, 1.0),
+        Reading(Quantity.STROKE_RATE, 19.0, 1.0),
+        Reading(Quantity.POWER, 44.0, 1.0),
+    ]
+
+
 def test_a_machine_that_sees_no_heart_has_no_heart_rate() -> None:
     decoder = new_decoder(INDOOR_BIKE)
     for bpm in (0, 255):

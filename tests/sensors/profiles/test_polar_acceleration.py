@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import struct
+from datetime import UTC, datetime, timedelta
+from math import hypot
+from statistics import fmean
 
 import pytest
 from hypothesis import given
@@ -69,6 +72,19 @@ def test_a_malformed_frame_is_refused_with_the_field_and_its_offset(data: str, r
 def test_a_frame_is_read_as_it_was_written(*, time_ns: int, compressed: bool, samples: tuple[Sample, ...]) -> None:
     frame = AccelerationFrame(time_ns, 1, compressed, samples)
     assert parse(encode(frame)) == frame
+
+
+def test_a_frame_of_a_real_armband_is_of_its_day_and_of_one_g() -> None:
+    """Verity Sense, the first block of a frame posted in github.com/polarofficial/polar-ble-sdk, issue 443."""
+    frame = parse(
+        bytes.fromhex(
+            "0200416fc41245930a 81 ee021ffe82ff 080a10da20d6a30bd9cbe7d6f6c4e6f1e1f3e0151afe281bf8372c2520131911"
+        )
+    )
+    taken = datetime(2000, 1, 1, tzinfo=UTC) + timedelta(microseconds=frame.time_ns // 1000)
+    assert (taken.year, taken.month, taken.day) == (2024, 2, 23)
+    assert len(frame.samples) == 11
+    assert fmean(hypot(*sample) for sample in frame.samples) == pytest.approx(1000, rel=0.2)
 
 
 def _settings(**chosen: tuple[int, ...]) -> bytes:
