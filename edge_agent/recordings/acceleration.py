@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,9 @@ PLACEMENTS: Final = ("chest", "wrist")
 
 # The widest range of sensors that people wear is +-16 g, 157 m/s²; a file in counts or in mg is far beyond.
 MAX_MPS2: Final = 400.0
+# Where a sensor drops out it reports three zeros, which cannot be measured: something always holds the body up. Up to
+# this long, the movement before it stands in, played backwards; Daily and Sports Activities has many such seconds.
+BRIDGED_S: Final = 1.05
 # A sample may be this part of its period early or late: time stamps are rounded to 1 or 10 ms, and radios jitter.
 _JITTER: Final = 0.75
 _MIN_SAMPLES: Final = 2
@@ -75,6 +78,14 @@ def read(path: Path) -> AccelerationRecording:
     acceleration_mps2 = np.array([table.columns[axis] for axis in AXES]).T
     _check_values(path, t_s, acceleration_mps2, table.lines)
     rate_hz = constant_rate_hz(path, t_s, table.lines)
+    longest, at = _longest_dropout(acceleration_mps2)
+    if longest > BRIDGED_S * rate_hz:
+        raise RecordingError(
+            path,
+            f"no acceleration at all, not even gravity, for {longest / rate_hz:.3g} s",
+            "split the file there: the sensor was off",
+            line=table.lines[at],
+        )
     placement = _one_word(path, "placement", table.columns.get("placement", [""]), table.lines)
     if placement not in ("", *PLACEMENTS):
         raise RecordingError(path, f"placement {placement!r}", "write chest or wrist, or leave the column out", line=2)
@@ -87,8 +98,30 @@ def read(path: Path) -> AccelerationRecording:
         licence="own",
         rate_hz=rate_hz,
         start_s=float(t_s[0]),
-        acceleration_mps2=acceleration_mps2.astype(np.float32),
+        acceleration_mps2=bridged(acceleration_mps2.astype(np.float32)),
     )
+
+
+def bridged(acceleration_mps2: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Samples whose dropouts are filled with the movement before them, played backwards, float32 (samples, 3)."""
+    filled = acceleration_mps2.copy()
+    for run in _dropouts(acceleration_mps2):
+        before = filled[: run[0]][::-1]
+        if len(before):
+            filled[run] = before[np.minimum(np.arange(len(run)), len(before) - 1)]
+    return filled
+
+
+def _dropouts(acceleration_mps2: NDArray[np.floating[Any]]) -> list[NDArray[np.int64]]:
+    """Indices of the samples that are three zeros, by run."""
+    lost = np.flatnonzero((acceleration_mps2 == 0).all(axis=1))
+    return [run for run in np.split(lost, np.flatnonzero(np.diff(lost) > 1) + 1) if run.size]
+
+
+def _longest_dropout(acceleration_mps2: NDArray[np.float64]) -> tuple[int, int]:
+    """Length and first index of the longest dropout; zeros where there is none."""
+    longest = max(_dropouts(acceleration_mps2), key=len, default=np.zeros(0, np.int64))
+    return len(longest), int(longest[0]) if longest.size else 0
 
 
 def constant_rate_hz(path: Path, t_s: NDArray[np.float64], lines: list[int]) -> float:

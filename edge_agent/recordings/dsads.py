@@ -3,6 +3,7 @@
 As published: `data/aNN/pN/sNN.txt`, activity, person and 5 s segment, 125 rows of 45 columns: per unit (torso, right
 arm, left arm, right leg, left leg) acceleration, angular velocity and magnetic field. As an archive: `pN.npz` with the
 same values as integers. The segments of an activity follow one another without a gap; they are read as one recording.
+In some of them, those on stairs above all, the last second is all zeros, or comes from another flight of stairs.
 Three units are where people wear sensors: the torso's is on the chest, the arms' are on the wrists.
 """
 
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.errors import RecordingError
-from edge_agent.recordings.acceleration import AccelerationRecording
+from edge_agent.recordings.acceleration import AccelerationRecording, bridged
 from edge_agent.recordings.files import read_bytes
 
 SOURCE: Final = "dsads"
@@ -134,5 +135,5 @@ def _joined(
                 licence=LICENCE,
                 rate_hz=RATE_HZ,
                 start_s=float((run[0] - 1) * SEGMENT_SAMPLES / RATE_HZ),
-                acceleration_mps2=np.concatenate([parts[int(number)] for number in run]),
+                acceleration_mps2=bridged(np.concatenate([parts[int(number)] for number in run])),
             )

@@ -23,7 +23,7 @@ WINDOW_SAMPLES = RATE_HZ * WINDOW_S
 # Sensors slower than this miss what the model looks at, faster ones are of no more use and only cost time.
 MIN_RATE_HZ, MAX_RATE_HZ = 20.0, 200.0
 
-CHANNELS = ("vertical", "horizontal_1", "horizontal_2", "horizontal", "magnitude")
+CHANNELS = ("vertical_mps2", "horizontal_1_mps2", "horizontal_2_mps2", "horizontal_mps2", "magnitude_mps2", "on_chest")
 
 _GRAVITY_MPS2 = 9.81
 
@@ -106,11 +106,12 @@ def resample(acceleration_mps2: NDArray[np.float32], rate_hz: float) -> NDArray[
     return np.concatenate([*blocks, resampler.finish()])
 
 
-def channels(acceleration_mps2: NDArray[np.float32]) -> NDArray[np.float32]:
+def view(acceleration_mps2: NDArray[np.float32], placement: NDArray[np.str_]) -> NDArray[np.float32]:
     """Windows as the model sees them, from within the world.
 
     Args:
         acceleration_mps2: at 25 Hz, in the axes of the sensor, float32 (windows, samples, 3).
+        placement: where each sensor is worn, `chest` or `wrist`, (windows,).
 
     Returns:
         float32 (windows, samples, channels), in the order of `CHANNELS`: m/s² without gravity, compressed by the
@@ -125,9 +126,9 @@ def channels(acceleration_mps2: NDArray[np.float32]) -> NDArray[np.float32]:
     first, second = (_signed(np.einsum("wtc,wc->wt", level, axes[:, :, axis])) for axis in (2, 1))
     horizontal = np.sqrt(first**2 + second**2)
     magnitude = np.sqrt(along**2 + horizontal**2)
-    seen = [along - strength[:, None], first, second, horizontal, magnitude - _GRAVITY_MPS2]
-    compressed: NDArray[np.float32] = np.arcsinh(np.stack(seen, axis=2)).astype(np.float32)
-    return compressed
+    seen = np.arcsinh([along - strength[:, None], first, second, horizontal, magnitude - _GRAVITY_MPS2])
+    worn = np.broadcast_to((placement == "chest")[:, None], along.shape)
+    return np.asarray(np.stack([*seen, worn], axis=2), np.float32)
 
 
 def _signed(movement: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -60,6 +60,11 @@ BAD = {
     "a value that is not a number": (_edited(5, "0.12,nan,0.1,9.8"), 5, "not finite"),
     "milli-g instead of m/s²": (_edited(5, "0.12,3,12,1003"), 5, "acc_z_mps2 is 1003 m/s²"),
     "a gap": (csv_of(np.r_[np.arange(100), np.arange(103, 200)] / 25), 102, "a gap of 0.16 s"),
+    "a sensor that was off": (
+        "\n".join([*csv_of(np.arange(100) / 25).splitlines(), *(f"{4 + i / 25},0,0,0" for i in range(50))]),
+        102,
+        "not even gravity, for 2 s",
+    ),
     "time that goes back": (csv_of(np.r_[np.arange(100), np.arange(90, 190)] / 25), 102, "does not go on"),
     "time that stands still": (csv_of(np.zeros(50)), 3, "does not go on"),
     "too slow a sensor": (csv_of(np.arange(200) / 12.5), 2, "12.5 samples per second"),
@@ -70,6 +75,16 @@ BAD = {
     "an unknown placement": (f"{HEADER},placement\n0,0,0,9.8,ankle\n0.04,0,0,9.8,ankle\n", 2, "placement 'ankle'"),
     "two activities": (f"{HEADER},activity\n0,0,0,9.8,walk\n0.04,0,0,9.8,run\n", 3, "from 'walk' to 'run'"),
 }
+
+
+def test_a_short_dropout_is_bridged_by_the_movement_before_it(tmp_path: Path) -> None:
+    lines = csv_of(np.arange(200) / 25).splitlines()
+    for i in range(100, 120):
+        lines[i + 1] = f"{i / 25},0,0,0"
+    recording = read(write(tmp_path, "\n".join(lines)))
+    x = recording.acceleration_mps2
+    np.testing.assert_array_equal(x[100:120], x[80:100][::-1])
+    assert (x[:, 2] > 9).all()
 
 
 @pytest.mark.parametrize("name", BAD)

@@ -34,19 +34,19 @@ def test_segments_that_follow_one_another_are_one_recording_per_unit(tmp_path: P
 
 def test_a_missing_segment_parts_a_recording(tmp_path: Path) -> None:
     for segment in (1, 2, 4):
-        published(tmp_path, "a12", segment, np.zeros((125, 45)))
+        published(tmp_path, "a12", segment, np.ones((125, 45)))
     recordings, _ = read_acceleration(tmp_path)
     chest = [(r.session, r.start_s, r.duration_s) for r in recordings if r.placement == "chest"]
     assert chest == [("a12-T-s01", 0.0, 10.0), ("a12-T-s04", 15.0, 5.0)]
 
 
 def test_a_damaged_segment_is_named_with_its_line_and_the_others_go_on(tmp_path: Path) -> None:
-    published(tmp_path, "a12", 1, np.zeros((125, 45)))
-    broken = published(tmp_path, "a12", 2, np.zeros((125, 45)))
+    published(tmp_path, "a12", 1, np.ones((125, 45)))
+    broken = published(tmp_path, "a12", 2, np.ones((125, 45)))
     lines = broken.read_text(encoding="ascii").splitlines()
     lines[6] = "oops"
     broken.write_text("\n".join(lines), encoding="ascii")
-    short = published(tmp_path, "a12", 3, np.zeros((60, 45)))
+    short = published(tmp_path, "a12", 3, np.ones((60, 45)))
     recordings, errors = read_acceleration(tmp_path)
     assert len(recordings) == 3
     assert [(e.path, e.line) for e in errors] == [(broken, 7), (short, 61)]
@@ -83,3 +83,13 @@ def test_an_archive_whose_arrays_do_not_fit_is_one_error(tmp_path: Path) -> None
     )
     _, (error,) = read_acceleration(tmp_path)
     assert "do not fit" in error.reason
+
+
+def test_the_zeros_that_end_some_segments_are_bridged(tmp_path: Path) -> None:
+    rows = 1 + np.arange(125 * 45).reshape(125, 45) / 1000
+    rows[100:] = 0
+    published(tmp_path, "a05", 1, rows)
+    recordings, _ = read_acceleration(tmp_path)
+    for recording in recordings:
+        x = recording.acceleration_mps2
+        np.testing.assert_array_equal(x[100:], x[75:100][::-1])

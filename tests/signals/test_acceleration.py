@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edge_agent.signals.acceleration import CHANNELS, RATE_HZ, WINDOW_SAMPLES, Resampler, channels, resample
+from edge_agent.signals.acceleration import CHANNELS, RATE_HZ, WINDOW_SAMPLES, Resampler, resample, view
 
 _RATES_HZ = (20.0, 25.0, 31.25, 50.0, 52.0, 100.0, 128.0, 200.0)
 
@@ -24,6 +24,10 @@ def movement(rng: np.random.Generator, windows: int = 6) -> NDArray[np.float32]:
     gravity = rng.normal(size=(windows, 1, 3))
     gravity *= 9.81 / np.linalg.norm(gravity, axis=2, keepdims=True)
     return np.asarray(gravity + swing * rng.uniform(0.2, 2.0, size=(windows, 1, 1)), np.float32)
+
+
+def seen(windows: NDArray[np.float32], placement: str = "wrist") -> NDArray[np.float32]:
+    return view(windows, np.full(len(windows), placement))
 
 
 def rotation(rng: np.random.Generator) -> NDArray[np.float32]:
@@ -76,30 +80,37 @@ def test_an_output_is_late_by_no_more_than_the_filter_needs() -> None:
 def test_no_turn_of_the_sensor_changes_what_the_model_sees() -> None:
     rng = np.random.default_rng(2)
     windows = movement(rng)
-    seen = channels(windows)
-    assert seen.shape == (len(windows), WINDOW_SAMPLES, len(CHANNELS))
-    assert seen.dtype == np.float32
+    straight = seen(windows)
+    assert straight.shape == (len(windows), WINDOW_SAMPLES, len(CHANNELS))
+    assert straight.dtype == np.float32
     for _ in range(20):
-        np.testing.assert_allclose(channels(windows @ rotation(rng)), seen, atol=2e-3)
+        np.testing.assert_allclose(seen(windows @ rotation(rng)), straight, atol=2e-3)
 
 
 def test_left_and_right_wear_are_the_same_to_the_model() -> None:
     windows = movement(np.random.default_rng(3))
-    np.testing.assert_allclose(channels(windows * np.array([1, -1, 1], np.float32)), channels(windows), atol=2e-3)
+    np.testing.assert_allclose(seen(windows * np.array([1, -1, 1], np.float32)), seen(windows), atol=2e-3)
 
 
 def test_the_vertical_is_where_gravity_is() -> None:
     t_s = np.arange(WINDOW_SAMPLES) / RATE_HZ
     bounce, sway = 3 * np.sin(2 * np.pi * 2 * t_s), np.sin(2 * np.pi * t_s)
     window = np.stack([sway, 0 * sway, 9.81 + bounce], axis=1).astype(np.float32)[None]
-    seen = np.sinh(channels(window)[0])
-    np.testing.assert_allclose(seen[:, CHANNELS.index("vertical")], bounce, atol=0.02)
-    np.testing.assert_allclose(np.abs(seen[:, CHANNELS.index("horizontal_1")]), np.abs(sway), atol=0.02)
-    np.testing.assert_allclose(seen[:, CHANNELS.index("horizontal_2")], 0, atol=0.02)
+    channels = dict(zip(CHANNELS, np.sinh(seen(window)[0]).T, strict=True))
+    np.testing.assert_allclose(channels["vertical_mps2"], bounce, atol=0.02)
+    np.testing.assert_allclose(np.abs(channels["horizontal_1_mps2"]), np.abs(sway), atol=0.02)
+    np.testing.assert_allclose(channels["horizontal_2_mps2"], 0, atol=0.02)
+
+
+def test_the_model_is_told_where_the_sensor_is_worn() -> None:
+    windows = movement(np.random.default_rng(4))
+    at = CHANNELS.index("on_chest")
+    assert (seen(windows, "chest")[..., at] == 1).all()
+    assert (seen(windows, "wrist")[..., at] == 0).all()
 
 
 @pytest.mark.parametrize("value", [0.0, 9.81])
 def test_a_sensor_that_lies_still_or_falls_gives_finite_channels(value: float) -> None:
     window = np.zeros((1, WINDOW_SAMPLES, 3), np.float32)
     window[..., 1] = value
-    assert np.isfinite(channels(window)).all()
+    assert np.isfinite(seen(window)).all()
