@@ -17,7 +17,7 @@ from training.errors import TrainingError
 if TYPE_CHECKING:
     from training.workout.fit import Epoch
 
-_NEEDED = ("tensorflow", "sklearn", "matplotlib", "tqdm", "distributed")
+_NEEDED = ("tensorflow", "sklearn", "matplotlib", "jinja2", "tqdm", "distributed")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -73,6 +73,13 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--bundle", type=Path, required=True, metavar="FILE", help="bundle to score")
     evaluate.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder with recordings")
     evaluate.set_defaults(command=_evaluate)
+
+    inspect = commands.add_parser("inspect", help="show every step from recordings to what a model is trained on")
+    inspect.add_argument("data", type=Path, metavar="DATA", help="folder with recordings")
+    inspect.add_argument(
+        "--out", type=Path, default=Path("inspection"), metavar="DIR", help="folder for the page (default %(default)s)"
+    )
+    inspect.set_defaults(command=_inspect)
     return parser
 
 
@@ -175,3 +182,16 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     dataset = load(arguments.data)
     for part in evaluate(arguments.bundle, dataset, lambda method: print(f"scored {method}", file=sys.stderr)):
         print(part, end="\n\n")
+
+
+def _inspect(arguments: argparse.Namespace) -> None:
+    from training.inspect.account import text
+    from training.inspect.page import write
+    from training.inspect.run import inspect
+
+    accounts = inspect(arguments.data)
+    for account in accounts:
+        print(f"{account.kind}\n{text(account.steps)}\n")
+        for oddity in account.oddities:
+            print(f"edge-train: {oddity.where}: {oddity.what}", file=sys.stderr)
+    print(f"wrote {write(accounts, arguments.data.resolve().name, arguments.out)}")

@@ -47,6 +47,7 @@ class AccelerationRecording:
         rate_hz: samples per second.
         start_s: time of the first sample.
         acceleration_mps2: float32 (samples, 3), gravity included, in the axes of the sensor.
+        bridged_samples: how many of them stand in for what the sensor dropped.
     """
 
     person: str
@@ -58,6 +59,7 @@ class AccelerationRecording:
     rate_hz: float
     start_s: float
     acceleration_mps2: NDArray[np.float32]
+    bridged_samples: int = 0
 
     @property
     def duration_s(self) -> float:
@@ -99,6 +101,7 @@ def read(path: Path) -> AccelerationRecording:
         rate_hz=rate_hz,
         start_s=float(t_s[0]),
         acceleration_mps2=bridged(acceleration_mps2.astype(np.float32)),
+        bridged_samples=dropped(acceleration_mps2),
     )
 
 
@@ -110,6 +113,11 @@ def bridged(acceleration_mps2: NDArray[np.float32]) -> NDArray[np.float32]:
         if len(before):
             filled[run] = before[np.minimum(np.arange(len(run)), len(before) - 1)]
     return filled
+
+
+def dropped(acceleration_mps2: NDArray[np.floating[Any]]) -> int:
+    """How many samples a sensor dropped, of (samples, 3)."""
+    return sum(len(run) for run in _dropouts(acceleration_mps2))
 
 
 def _dropouts(acceleration_mps2: NDArray[np.floating[Any]]) -> list[NDArray[np.int64]]:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.errors import RecordingError
-from edge_agent.recordings.acceleration import AccelerationRecording, bridged
+from edge_agent.recordings.acceleration import AccelerationRecording, bridged, dropped
 from edge_agent.recordings.files import read_bytes
 
 SOURCE: Final = "dsads"
@@ -126,6 +126,7 @@ def _joined(
     numbers = np.array(sorted(parts), np.int64)
     for run in np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1):
         if run.size:
+            values = np.concatenate([parts[int(number)] for number in run])
             yield AccelerationRecording(
                 person=person,
                 session=f"{activity}-{unit}-s{run[0]:02d}",
@@ -135,5 +136,6 @@ def _joined(
                 licence=LICENCE,
                 rate_hz=RATE_HZ,
                 start_s=float((run[0] - 1) * SEGMENT_SAMPLES / RATE_HZ),
-                acceleration_mps2=bridged(np.concatenate([parts[int(number)] for number in run])),
+                acceleration_mps2=bridged(values),
+                bridged_samples=dropped(values),
             )

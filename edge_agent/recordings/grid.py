@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.errors import RecordingError
-from edge_agent.recordings.recording import CHANNELS, Recording
+from edge_agent.recordings.recording import CHANNELS, Cleaning, Recording
 
 # Above the longest single-stage ultra races; what a wrong time stamp can allocate is 0.7 MB per channel.
 MAX_DURATION_S: Final = 48 * 3600
@@ -76,10 +76,11 @@ def to_recording(
     seconds = [_nearest_seconds(clock) for clock in clocks]
     size = 1 + max((int(index.max()) for index in seconds if index.size), default=-1)
     grids: dict[str, NDArray[np.float32]] = {}
+    cleaning: dict[str, Cleaning] = {}
     rr_intervals_ms: dict[int, tuple[float, ...]] = {}
     for clock, index in zip(clocks, seconds, strict=True):
         for name, values in clock.channels.items():
-            grid = _scatter(index, values, size, PLAUSIBLE[name], clock.hold_s)
+            grid, cleaning[name] = _scatter(index, values, size, PLAUSIBLE[name], clock.hold_s)
             if np.isfinite(grid).any():
                 grids[name] = grid
         if clock.rr_intervals_ms:
@@ -102,6 +103,7 @@ def to_recording(
         started_at=started_at,
         channels={name: grids[name] for name in CHANNELS if name in grids},
         rr_intervals_ms=rr_intervals_ms,
+        cleaning=cleaning,
     )
 
 
@@ -128,14 +130,16 @@ def _nearest_seconds(clock: Samples) -> NDArray[np.int64]:
 
 def _scatter(
     index: NDArray[np.int64], values: Sequence[float], size: int, plausible: tuple[float, float], hold_s: int
-) -> NDArray[np.float32]:
+) -> tuple[NDArray[np.float32], Cleaning]:
     samples = np.asarray(values, dtype=np.float64)
     valid = (samples >= plausible[0]) & (samples <= plausible[1])
     grid = np.full(size, np.nan, dtype=np.float32)
     grid[index[valid]] = samples[valid]
+    own = np.isfinite(grid)
     if hold_s:
         second = np.arange(size)
-        last = np.maximum.accumulate(np.where(np.isfinite(grid), second, -1))
+        last = np.maximum.accumulate(np.where(own, second, -1))
         held = (last >= 0) & (second - last <= hold_s)
         grid[held] = grid[last[held]]
-    return grid
+    read, kept, seconds = int((~np.isnan(samples)).sum()), int(valid.sum()), int(own.sum())
+    return grid, Cleaning(read, read - kept, kept - seconds, int(np.isfinite(grid).sum()) - seconds)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from edge_agent.errors import RecordingError
-from edge_agent.recordings import athlete_hr_predict, fit, golden_cheetah, neutral, pypermod, tcx
+from edge_agent.recordings import acceleration, athlete_hr_predict, fit, golden_cheetah, neutral, pypermod, tcx
 from edge_agent.recordings.recording import Recording
 
 _HEAD_BYTES: Final = 4096  # enough for a CSV header or the root element of a TCX file
@@ -121,7 +121,8 @@ def _csv_layout(path: Path, text: str, *, in_folder: bool) -> Source | None:
         columns = {column.strip() for column in next(csv.reader(text.splitlines()[:1]), [])}
     except csv.Error:
         columns = set()
-    if columns.intersection(neutral.REQUIRED):
+    for_read_acceleration = columns.issuperset(acceleration.AXES) and "heart_rate_bpm" not in columns
+    if columns.intersection(neutral.REQUIRED) and not for_read_acceleration:
         return Source(path, neutral.read)
     if columns.issuperset(athlete_hr_predict.REQUIRED):
         return Source(path, athlete_hr_predict.read)
@@ -131,7 +132,7 @@ def _csv_layout(path: Path, text: str, *, in_folder: bool) -> Source | None:
         return Source(path, golden_cheetah.read_activity)
     if columns.issuperset(pypermod.SRM_REQUIRED) or columns.issuperset(pypermod.BREATHS_REQUIRED):
         return Source(pypermod.srm_file(path), pypermod.read)
-    if path.suffix.lower() == ".csv":
+    if path.suffix.lower() == ".csv" and not for_read_acceleration:
         raise RecordingError(path, "the header is of no known layout", _LAYOUTS, line=1)
     return None
 

@@ -14,6 +14,23 @@ from edge_agent.signals.frame import Frame
 CHANNELS = ("heart_rate_bpm", "speed_mps", "cadence_rpm", "power_w", "altitude_m")
 
 
+@dataclass(frozen=True, slots=True)
+class Cleaning:
+    """What became of one channel's samples on their way to the 1 Hz grid.
+
+    Attributes:
+        read: samples with a number in them.
+        implausible: of these, outside of what a sensor on a person can measure; they count as missing.
+        merged: of the others, those that gave way to a later one in the same second.
+        held: seconds without a sample of their own, in which the one before still stands.
+    """
+
+    read: int
+    implausible: int
+    merged: int
+    held: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Recording:
     """A session on the 1 Hz grid.
@@ -28,6 +45,7 @@ class Recording:
         channels: a subset of `CHANNELS`, each float32 of shape (seconds,), NaN where missing: index i is second i,
             so a pause in the file is a run of NaN.
         rr_intervals_ms: second to the beat-to-beat intervals (ms) recorded in it.
+        cleaning: by channel of the file, those that had no valid value included.
     """
 
     person: str
@@ -38,6 +56,7 @@ class Recording:
     started_at: datetime | None
     channels: Mapping[str, NDArray[np.float32]]
     rr_intervals_ms: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
+    cleaning: Mapping[str, Cleaning] = field(default_factory=dict)
 
     @property
     def duration_s(self) -> int:

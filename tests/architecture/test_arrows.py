@@ -50,7 +50,18 @@ ROOMS = {
     "edge_agent.cli": Room(("edge_agent",), ("msgspec",)),
     "training": Room(
         (_ERRORS, _SIGNALS, _RECORDINGS, _INFERENCE),
-        ("distributed", "keras", "matplotlib", "msgspec", "numpy", "sklearn", "tensorflow", "threadpoolctl", "tqdm"),
+        (
+            "distributed",
+            "jinja2",
+            "keras",
+            "matplotlib",
+            "msgspec",
+            "numpy",
+            "sklearn",
+            "tensorflow",
+            "threadpoolctl",
+            "tqdm",
+        ),
     ),
     "converters": Room(
         (_ERRORS, _SIGNALS, _RECORDINGS, _INFERENCE, "training"),

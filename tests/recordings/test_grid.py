@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from edge_agent.errors import RecordingError
 from edge_agent.recordings.grid import MAX_DURATION_S, Samples, smart_recording_hold_s, to_recording
-from edge_agent.recordings.recording import Recording
+from edge_agent.recordings.recording import Cleaning, Recording
 
 PATH = Path("session.csv")
 
@@ -68,3 +68,17 @@ def test_any_time_is_on_the_grid_or_an_error_that_names_it(t_s: list[float]) -> 
         assert caught.value.line == wrong[0]
     else:
         assert abs(grid(samples).duration_s - 1 - max(t_s)) <= 0.5
+
+
+def test_what_became_of_the_samples_is_counted() -> None:
+    recording = grid(
+        Samples(
+            path=PATH,
+            t_s=[0, 1, 1.2, 4, 5],
+            channels={"heart_rate_bpm": [100, 101, 102, 0, nan], "power_w": [-1] * 5},
+            hold_s=2,
+        )
+    )
+    assert recording.cleaning["heart_rate_bpm"] == Cleaning(read=4, implausible=1, merged=1, held=2)
+    assert recording.cleaning["power_w"] == Cleaning(read=5, implausible=5, merged=0, held=0)
+    assert "power_w" not in recording.channels

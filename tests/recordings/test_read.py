@@ -104,6 +104,14 @@ def only_error(path: Path) -> RecordingError:
     return error
 
 
+def test_acceleration_beside_heart_rate_is_passed_over(tmp_path: Path) -> None:
+    write(tmp_path / "ada" / "run.csv", NEUTRAL)
+    write(tmp_path / "ada" / "walk.csv", "t_s,acc_x_mps2,acc_y_mps2,acc_z_mps2\n0,0,0,9.81\n")
+    recordings, errors = read_recordings(tmp_path)
+    assert [recording.session for recording in recordings] == ["run"]
+    assert errors == []
+
+
 def test_what_is_not_there_or_no_recording_is_one_error(tmp_path: Path) -> None:
     assert "No such file" in str(only_error(tmp_path / "none.csv"))
     assert "no recording in this folder" in str(only_error(tmp_path))

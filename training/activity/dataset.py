@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.recordings.acceleration import PLACEMENTS
+from edge_agent.errors import RecordingError
+from edge_agent.recordings.acceleration import PLACEMENTS, AccelerationRecording
 from edge_agent.recordings.read_acceleration import read_acceleration
 from edge_agent.signals.acceleration import RATE_HZ, WINDOW_SAMPLES, resample
 from training.activity.classes import CLASSES, class_of
@@ -86,11 +87,18 @@ class Dataset:
 
     Attributes:
         sessions: in order of source, person, placement and name.
-        left_out: what is not among them, one sentence each.
+        errors: what could not be read.
+        passed_over: reason to how many recordings were read and are not among the sessions.
     """
 
     sessions: list[Session]
-    left_out: list[str]
+    errors: list[RecordingError]
+    passed_over: Mapping[str, int]
+
+    @property
+    def left_out(self) -> list[str]:
+        """What is not among the sessions, one sentence each."""
+        return [*map(str, self.errors), *(f"{what}: {n} recordings" for what, n in sorted(self.passed_over.items()))]
 
     @property
     def windows(self) -> Windows:
@@ -108,9 +116,28 @@ def load(folder: Path, progress: Callable[[Iterable[int]], Iterable[int]] = iter
     Raises:
         TrainingError: there is no window with a label.
     """
-    recordings, errors = read_acceleration(folder)
-    left_out = [str(error) for error in errors]
-    no_class: Counter[str] = Counter()
+    dataset = prepare(*read_acceleration(folder), progress)
+    if not dataset.sessions:
+        reasons = "; ".join(dataset.left_out)
+        known = ", ".join(CLASSES)
+        msg = f"{folder}: no acceleration of a known activity and placement ({reasons}); give some of {known}"
+        raise TrainingError(msg)
+    return dataset
+
+
+def prepare(
+    recordings: Sequence[AccelerationRecording],
+    errors: list[RecordingError],
+    progress: Callable[[Iterable[int]], Iterable[int]] = iter,
+) -> Dataset:
+    """Label recordings and bring them to the rate of the device.
+
+    Args:
+        recordings: to label.
+        errors: what could not be read.
+        progress: as of `load`.
+    """
+    passed_over: Counter[str] = Counter()
     sessions = []
     for i in progress(range(len(recordings))):
         recording = recordings[i]
@@ -118,11 +145,11 @@ def load(folder: Path, progress: Callable[[Iterable[int]], Iterable[int]] = iter
         if label is None or recording.placement not in PLACEMENTS:
             what = recording.activity or "no activity named"
             where = recording.placement or "no placement named"
-            no_class[f"{recording.source}: {what}, {where}"] += 1
+            passed_over[f"{recording.source}: {what}, {where}"] += 1
             continue
         signal = resample(recording.acceleration_mps2, recording.rate_hz)
         if len(signal) < WINDOW_SAMPLES:
-            no_class[f"{recording.source}: shorter than a window"] += 1
+            passed_over[f"{recording.source}: shorter than a window"] += 1
             continue
         sessions.append(
             Session(
@@ -135,13 +162,7 @@ def load(folder: Path, progress: Callable[[Iterable[int]], Iterable[int]] = iter
                 signal,
             )
         )
-    left_out += [f"{what}: {count} recordings" for what, count in sorted(no_class.items())]
-    if not sessions:
-        reasons = "; ".join(left_out)
-        known = ", ".join(CLASSES)
-        msg = f"{folder}: no acceleration of a known activity and placement ({reasons}); give some of {known}"
-        raise TrainingError(msg)
-    return Dataset(sessions, left_out)
+    return Dataset(sessions, errors, passed_over)
 
 
 def cut(sessions: list[Session]) -> Windows:

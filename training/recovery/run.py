@@ -73,7 +73,7 @@ def run(
             "not tell them apart; train with another number of seeds (3 by default)"
         )
         raise TrainingError(msg)
-    material = _material(folder, settings)
+    material = gather(folder, settings)
     out.mkdir(parents=True, exist_ok=True)
     total = steps(len(people(material.scored)), seeds, settings)
     trained = [
@@ -104,7 +104,12 @@ def run(
     return results
 
 
-def _material(folder: Path, settings: Settings) -> Material:
+def gather(folder: Path, settings: Settings) -> Material:
+    """Simulate recoveries, and find those in the recordings of a folder.
+
+    Raises:
+        TrainingError: there are too few people.
+    """
     recordings, errors = read_recordings(folder)
     kept_back = {
         (r.person, r.session)

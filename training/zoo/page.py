@@ -1,0 +1,112 @@
+"""The page that shows all comparisons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from training.tables import table
+from training.zoo.plots import picture_name
+from training.zoo.results import Comparison, Entry, Form
+
+PAGE = "zoo.md"
+
+# In the order in which their times stand in a cell.
+RUNTIMES = ("ai-edge-litert", "tflite-runtime")
+
+_INTRODUCTION = """\
+# The zoo: architectures side by side
+
+Every architecture a reader of the field will ask for, trained under one protocol on the same windows and scored on
+people it has not seen. It compares *architectures under an equal small budget*; it is not how the shipped models are
+trained, which see features of the whole session, carry their state from second to second and learn the person they
+serve ([workout](workout.md), [recovery](recovery.md)).
+
+`edge-train compare TASK --data DIR --out DIR` makes the section of a task and its picture. A new architecture is one
+function and one line of the registry, both in `training/zoo/architectures.py`.
+
+How to read the tables: after each figure, its 95 % bootstrap interval over people. *MACs* are multiply-accumulates of
+one answer, counted from the shapes of the layers; an LSTM that carries its state, as the shipped ones do, needs them
+once for each second and not once for each second of the window. A recipe's cell holds the size of the TFLite model and
+the median time of one answer, batch of one, one thread, tensors in and out included, on ai-edge-litert / on
+tflite-runtime 2.14; making the window's form (the spectrogram, say) is not timed. A number in brackets is a refusal,
+spelled out below the table.
+"""
+
+
+def page(comparisons: Sequence[Comparison]) -> str:
+    """The page, as Markdown."""
+    return "\n\n".join([_INTRODUCTION.rstrip(), *map(_section, comparisons)]) + "\n"
+
+
+def _section(comparison: Comparison) -> str:
+    unit = f" ({comparison.unit})" if comparison.unit else ""
+    recipes = [form.recipe for form in comparison.architectures[0].forms]
+    refusals: list[str] = []
+    rows = [[entry.name, *_figures(entry), "", "", "", *("" for _ in recipes)] for entry in comparison.baselines] + [
+        [
+            entry.name,
+            *_figures(entry),
+            f"{entry.parameters:,}",
+            f"{entry.macs:,}",
+            f"{sum(form.model_bytes is not None for form in entry.forms)} of {len(recipes)}",
+            *(_form(form, refusals) for form in entry.forms),
+        ]
+        for entry in comparison.architectures
+    ]
+    head = ["architecture", *(f"{name}{unit}" for name in comparison.figures), "parameters", "MACs", "converts"]
+    picture = f"{comparison.task}: {'error' if comparison.ascending else 'macro-F1'} against cost"
+    views = {e.view for e in comparison.architectures}
+    by_view = [f"{view}: {', '.join(e.name for e in comparison.architectures if e.view == view)}" for view in views]
+    return "\n\n".join(
+        part
+        for part in (
+            f"## {comparison.task[0].upper()}{comparison.task[1:]}: {comparison.title}",
+            _verdict(comparison),
+            table([*head, *recipes], rows),
+            "\n".join(f"{i}. {reason}" for i, reason in enumerate(refusals, 1)),
+            f"![{picture}]({picture_name(comparison.task)})",
+            "\n".join(f"- **{name}**: {note}" for name, note in comparison.notes.items()),
+            f"Fed with {'; '.join(sorted(by_view))}.",
+            f"{comparison.windows_scored} windows of {comparison.people} people scored. "
+            f"Training took {sum(e.train_s for e in comparison.architectures) / 60:.1f} minutes in all. "
+            + "; ".join(f"{name} {value}" for name, value in comparison.environment.items())
+            + ".",
+        )
+        if part
+    )
+
+
+def _verdict(comparison: Comparison) -> str:
+    """The first line: which is best, and where the best baseline is better than all."""
+    sentences = []
+    for i, name in enumerate(comparison.figures):
+        best, base = (
+            (min if comparison.ascending else max)(entries, key=lambda e, i=i: e.figures[i])  # type: ignore[misc]
+            for entries in (comparison.architectures, comparison.baselines)
+        )
+        text = f"{name}: {best.name} {best.figures[i]:.3g}, best baseline {base.name} {base.figures[i]:.3g}"
+        wins = (best.figures[i] < base.figures[i]) == comparison.ascending
+        sentences.append(text if wins else f"**{text}**")
+    return f"Best at {'; '.join(sentences)}. Bold: no architecture beats the baseline."
+
+
+def _figures(entry: Entry) -> list[str]:
+    spreads = [f" ± {sd:.2g}" for sd in entry.sd] or [""] * len(entry.figures)
+    cells = zip(entry.figures, spreads, entry.low, entry.high, strict=True)
+    return [f"{value:.3g}{spread} ({low:.3g}-{high:.3g})" for value, spread, low, high in cells]
+
+
+def _form(form: Form, refusals: list[str]) -> str:
+    def number(reason: str) -> str:
+        if reason not in refusals:
+            refusals.append(reason)
+        return f"[{refusals.index(reason) + 1}]"
+
+    if form.model_bytes is None:
+        return number(next(iter(form.refused.values())))
+    times = [
+        f"{form.took_us[runtime]:.3g}" if runtime in form.took_us else number(form.refused[runtime])
+        for runtime in RUNTIMES
+        if runtime in form.took_us or runtime in form.refused
+    ]
+    return f"{form.model_bytes / 1000:.3g} kB, {' / '.join(times)} µs"
