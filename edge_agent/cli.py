@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from edge_agent import __version__
 from edge_agent.demo import command as demo_command
 from edge_agent.errors import HeartlineError
+from edge_agent.store import cli as store_cli
 
 if TYPE_CHECKING:
     from edge_agent.agent.replay import ReplayLine
@@ -94,6 +95,8 @@ def _parser() -> argparse.ArgumentParser:
     forget.add_argument("athlete", metavar="NAME")
     forget.add_argument("--state", type=Path, required=True, metavar="DIR", help="folder given to run or replay")
     forget.set_defaults(run=_forget)
+
+    store_cli.add_commands(commands)
 
     decode = commands.add_parser("decode", help="decode a Bluetooth characteristic")
     decode.add_argument(

@@ -42,9 +42,15 @@ class StoreConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         directory: folder of the journal; made when missing. Relative paths count from the configuration file.
+        keep_days: sessions that began longer ago are deleted; None keeps them.
+        keep_mb: when the journal holds more, the oldest sessions are deleted; None keeps them.
+        delete_unsent: whether that goes for sessions, too, that no broker has acknowledged.
     """
 
     directory: Path
+    keep_days: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    keep_mb: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    delete_unsent: bool = False
 
 
 class MqttConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -106,7 +112,8 @@ def load_config(path: Path) -> AgentConfig:
         password_file=config.mqtt.password_file and base / config.mqtt.password_file,
         ca_file=config.mqtt.ca_file and base / config.mqtt.ca_file,
     )
-    return msgspec.structs.replace(config, store=StoreConfig(base / config.store.directory.expanduser()), mqtt=mqtt)
+    store = msgspec.structs.replace(config.store, directory=base / config.store.directory.expanduser())
+    return msgspec.structs.replace(config, store=store, mqtt=mqtt)
 
 
 def read_password(path: Path) -> str:

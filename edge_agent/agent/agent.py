@@ -9,8 +9,8 @@ import signal
 from collections.abc import AsyncIterator
 
 from edge_agent.agent.clock import Clock
-from edge_agent.agent.dating import date_when_trusted
 from edge_agent.agent.session import LiveSession, begins_session
+from edge_agent.agent.upkeep import date_when_trusted, retire_hourly
 from edge_agent.config import AgentConfig
 from edge_agent.inference.models import WorkoutModel
 from edge_agent.sensors.links.heart_rate_strap import HeartRateStrap
@@ -42,9 +42,11 @@ async def run(config: AgentConfig, *, clock: Clock, stop: asyncio.Event) -> None
                 link = tasks.create_task(strap.run(), name="link")
                 record = tasks.create_task(recorder.run(), name="record")
                 dating = tasks.create_task(date_when_trusted(journal, clock), name="dating")
+                retention = tasks.create_task(retire_hourly(journal, clock, config.store), name="retention")
                 await stop.wait()
                 log.info("stopping")
                 dating.cancel()
+                retention.cancel()
                 link.cancel()
                 record.cancel()
             recorder.close()

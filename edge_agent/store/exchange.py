@@ -25,7 +25,7 @@ def next_file(directory: Path) -> Path:
     return directory / _NEXT
 
 
-def exchange(directory: Path, *, label: str) -> Path:
+def exchange(directory: Path, *, label: str) -> Path | None:
     """Put the new file, which must be whole and closed, in the journal's place.
 
     Args:
@@ -33,16 +33,17 @@ def exchange(directory: Path, *, label: str) -> Path:
         label: why the old file is set aside, as a part of its new name.
 
     Returns:
-        Where the old file is now.
+        Where the old file is now; None when there was none.
     """
     sync_folder(directory)
     aside = _free_name(directory, label)
     journal = directory / FILE_NAME
-    if journal.exists():
+    found = journal.exists()
+    if found:
         journal.rename(aside)
         sync_folder(directory)
     _finish(directory, aside)
-    return aside
+    return aside if found else None
 
 
 def resume_exchange(directory: Path) -> None:

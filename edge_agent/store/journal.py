@@ -27,8 +27,10 @@ from edge_agent.store.database import (
     says_damaged,
     transaction,
 )
+from edge_agent.store.forget import Forgotten, forget_athlete
 from edge_agent.store.messages import Event, OutboxMessage
 from edge_agent.store.recovery import ensure_sound
+from edge_agent.store.retention import Retention, retire
 from edge_agent.store.sessions import NewSession, SinceBoot
 from edge_agent.store.summary import Second, Summary
 
@@ -246,6 +248,30 @@ class Journal:
         """Queue an event for the broker."""
         if self._write(Write(lambda db: outbox.queue_event(db, event))):
             self._tell(queued=True)
+
+    def retire(self, retention: Retention, now: datetime | None) -> int:
+        """Delete the sessions that are not to be kept (`retention.retire`); none while the disk fails.
+
+        Returns:
+            How many were deleted.
+        """
+        try:
+            return retire(self._db, retention, now)
+        except sqlite3.Error as error:
+            log.warning("journal: nothing can be deleted now (%s)", error)
+            return 0
+
+    def forget_athlete(self, athlete: str, now: datetime, *, time_trusted: bool) -> Forgotten:
+        """Delete all that is here of an athlete, and queue a tombstone where the backend may know them.
+
+        Raises:
+            JournalError: the disk cannot be written, or another program reads the journal.
+        """
+        try:
+            return forget_athlete(self._db, self.path.parent, athlete, now, time_trusted=time_trusted)
+        except (OSError, sqlite3.Error) as error:
+            msg = f"{self.path}: not all of the athlete could be deleted ({error}); try again"
+            raise JournalError(msg) from error
 
     def outbox(self, limit: int = 100) -> list[OutboxMessage]:
         """What is to be sent to the broker next, in order, at most `limit` messages; none while the disk fails."""

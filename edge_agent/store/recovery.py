@@ -37,7 +37,7 @@ def ensure_sound(directory: Path) -> None:
     log.error(
         "journal: it was damaged (%s) and is set aside as %s; recording goes on in a new file, with %d sessions, %d "
         "seconds and %d waiting messages that could be read",
-        *(damage, aside.name, salvaged.sessions, salvaged.seconds, salvaged.messages),
+        *(damage, aside and aside.name, salvaged.sessions, salvaged.seconds, salvaged.messages),
     )
 
 

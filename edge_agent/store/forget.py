@@ -1,0 +1,57 @@
+"""Forgetting an athlete: rows, queue and the bytes they were in; a backend that may know the athlete is told."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from edge_agent.store import outbox
+from edge_agent.store.database import transaction
+from edge_agent.store.exchange import delete_set_aside
+from edge_agent.store.identifiers import uuid7
+from edge_agent.store.messages import SCHEMA, Tombstone
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What an athlete leaves.
+
+    Attributes:
+        sessions: deleted, with their seconds.
+        messages: deleted before they were sent.
+        tombstone: whether the backend will be told; it is not when nothing was ever queued for it.
+        set_aside: old files of the journal that were deleted, since whose rows they hold cannot be told.
+    """
+
+    sessions: int
+    messages: int
+    tombstone: bool
+    set_aside: int
+
+
+def forget_athlete(
+    db: sqlite3.Connection, directory: Path, athlete: str, now: datetime, *, time_trusted: bool
+) -> Forgotten:
+    """Delete all of an athlete in one transaction, then the bytes.
+
+    `secure_delete` has zeroed what was deleted; the file is written anew nevertheless, since SQLite moves rows about
+    within a page and leaves copies, and its log is cut to nothing. This needs room for the file a second time.
+
+    Raises:
+        sqlite3.Error: the disk cannot be written, or the bytes are still in use by a program that reads the journal.
+    """
+    with transaction(db):
+        shared = db.execute("DELETE FROM shared_athlete WHERE athlete = ?", (athlete,)).rowcount > 0
+        messages = db.execute("DELETE FROM outbox WHERE athlete = ? AND kind <> 'tombstone'", (athlete,)).rowcount
+        sessions = db.execute("DELETE FROM session WHERE athlete = ?", (athlete,)).rowcount
+        if shared:
+            at = now.astimezone(UTC).isoformat(timespec="seconds")
+            outbox.queue_tombstone(db, Tombstone(SCHEMA, str(uuid7(now)), 1, athlete, at, time_trusted))
+    db.execute("VACUUM")
+    busy, _, _ = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        msg = "another program reads the journal; close it and forget the athlete again, to have the bytes deleted too"
+        raise sqlite3.OperationalError(msg)
+    return Forgotten(sessions, messages, tombstone=shared, set_aside=delete_set_aside(directory))
