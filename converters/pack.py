@@ -1,22 +1,22 @@
-"""From a trained cell to a bundle: convert by every recipe, verify each result, keep what holds."""
+"""From a trained model to a bundle: convert by every recipe, compare each result, keep what wins."""
 
 from __future__ import annotations
 
+import dataclasses
 import io
-import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
-import keras
 import numpy as np
-from numpy.typing import NDArray
 
+from converters.choose import FALLBACK, Winner, failing, winners
+from converters.compare import Comparisons, Environments, compare
 from converters.errors import ConversionError
 from converters.recipes import RECIPES, Recipe
-from converters.tasks import TASKS
-from converters.verify import Comparison, compare, keras_answers
+from converters.tasks import TASKS, Task
+from converters.timings import TIMINGS, Timings
+from converters.verify import Array, Comparison
 from edge_agent import __version__
 from edge_agent.inference.bundle import (
     GOLDEN_INPUTS,
@@ -28,17 +28,15 @@ from edge_agent.inference.bundle import (
     sha256,
     write_bundle,
 )
-from edge_agent.inference.runtime import RUNTIMES
 from training.manifest import CELL, TrainingManifest
 
-# Carried state is compared over a long session; what ships has every sensor missing once.
-SEQUENCE_S = 7200
-GOLDEN_S = 160
+# Every form is compared over so many made-up inputs: carried state over two hours.
+SEQUENCE = 7200
 
-# Another processor rounds differently: a device may be this many times as far off over the golden sequence as the
-# machine that converted was over the whole session.
+# Another processor rounds differently: a device may be this many times as far off over the golden pairs as the machine
+# that converted was over the whole sequence.
 _MARGIN = 1.5
-_FLOOR_BPM = 0.001  # float32 rounding over the golden sequence
+_FLOOR = 0.001  # float32 rounding over the golden pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,94 +44,96 @@ class Conversion:
     """What a conversion came to.
 
     Attributes:
-        manifest: of the bundle that was written.
-        comparisons: every form on every runtime that is installed here.
-        refused: recipes that are not in the bundle, each with its reason.
+        trained: the model.
+        comparisons: every form on every runtime.
+        failed: recipe and runtime to the reason a form does not hold.
+        winners: what each runtime is given, and why.
     """
 
-    manifest: Manifest
-    comparisons: list[Comparison]
-    refused: list[str]
+    trained: TrainingManifest
+    comparisons: Comparisons
+    failed: dict[tuple[str, str], str]
+    winners: list[Winner]
 
 
 def convert(
     trained: TrainingManifest,
     folder: Path,
-    out: Path,
+    environments: Environments,
     *,
-    recipes: tuple[Recipe, ...] = RECIPES,
+    data: Path | None = None,
+    recipes: Sequence[Recipe] = RECIPES,
     on_comparison: Callable[[Comparison], None] = lambda _: None,
 ) -> Conversion:
-    """Convert, verify and pack.
+    """Convert and compare a model, and find the form that wins on each runtime.
 
     Args:
         trained: manifest in `folder`.
         folder: written by edge-train.
-        out: bundle to write.
-        recipes: to try, in the device's order of preference.
+        environments: where each runtime is run, or why it cannot be.
+        data: folder of recordings to score on; without it, the forms are compared on made-up inputs alone.
+        recipes: to try.
         on_comparison: called with each comparison as it is made.
 
     Raises:
-        ConversionError: the cell cannot be read, belongs to another feature contract, or no recipe holds.
+        ConversionError: the model cannot be read, or belongs to another contract.
+        TrainingError: the recordings cannot be read.
     """
-    task = TASKS.get(trained.task)
-    interface = trained.interface
-    if (
-        task is None
-        or not isinstance(interface, StreamingCell)
-        or (interface.contract, interface.features) != (task.contract, task.features)
-    ):
-        known = ", ".join(f"{name} on {t.contract}" for name, t in TASKS.items())
-        msg = f"{folder}: {trained.task} on {interface.contract}, this version makes {known}; train it again"
+    task, interface = _task(trained, folder), trained.interface
+    timings = Timings(folder / TIMINGS)
+    comparisons = compare(
+        folder / CELL,
+        task.sequence(SEQUENCE),
+        environments,
+        state_size=interface.state_size if isinstance(interface, StreamingCell) else None,
+        test_set=task.test_set(data) if data else None,
+        recipes=recipes,
+        on_comparison=on_comparison,
+    )
+    outputs = comparisons.forms.answers[0].shape[1:]
+    if outputs != (interface.output_size,):
+        msg = f"{folder / CELL}: outputs of shape {outputs} do not fit its manifest; train it again with edge-train"
         raise ConversionError(msg)
-    cell = _load(folder / CELL, interface)
-    x = task.sequence(SEQUENCE_S)
-    expected = keras_answers(cell, x)
-    models: dict[str, bytes] = {}
-    variants: list[Variant] = []
-    comparisons: list[Comparison] = []
-    refused: list[str] = []
-    for recipe in recipes:
-        model = recipe.convert(cell)
-        held: list[Comparison] = []
-        for runtime in recipe.runtimes:
-            if find_spec(RUNTIMES[runtime].partition(".")[0]) is None:
-                refused.append(f"{recipe.name} on {runtime}: not installed here, so not verified")
-                continue
-            try:
-                comparison = compare(
-                    model, recipe=recipe.name, runtime=runtime, x=x, expected=expected, state_size=interface.state_size
-                )
-            except ConversionError as error:
-                refused.append(str(error))
-                continue
-            on_comparison(comparison)
-            comparisons.append(comparison)
-            if comparison.max_error_bpm <= recipe.limit_bpm:
-                held.append(comparison)
-            else:
-                refused.append(
-                    f"{recipe.name} on {runtime}: {comparison.max_error_bpm:.3g} bpm off, "
-                    f"{recipe.limit_bpm:.3g} allowed"
-                )
-        if held:
-            worst_bpm = max(c.max_error_bpm for c in held)
-            file = f"{recipe.name}.tflite"
-            models[file] = model
-            variants.append(
-                Variant(
-                    recipe=recipe.name,
-                    file=file,
-                    sha256=sha256(model),
-                    runtimes=tuple(c.runtime for c in held),
-                    max_error=worst_bpm,
-                    tolerance=_MARGIN * worst_bpm + _FLOOR_BPM,
-                )
-            )
-    if not variants:
-        msg = f"{folder}: no recipe holds ({'; '.join(refused)}); train the model again, or relax a recipe's limit"
+    made = [timings.of(c, comparisons.forms.models[c.recipe]) for c in comparisons.made]
+    comparisons = dataclasses.replace(comparisons, made=made)
+    failed = {
+        (c.recipe, c.runtime): reason
+        for c in comparisons.made
+        if (reason := failing(c, interface, comparisons.float_scores))
+    }
+    held = [c for c in comparisons.made if (c.recipe, c.runtime) not in failed]
+    return Conversion(trained, comparisons, failed, winners(held))
+
+
+def pack(conversion: Conversion, out: Path) -> Manifest:
+    """Write the bundle of the forms that win: the same content gives the same bytes.
+
+    Returns:
+        The manifest of the bundle.
+
+    Raises:
+        ConversionError: no form holds on any runtime.
+    """
+    trained, comparisons = conversion.trained, conversion.comparisons
+    if not conversion.winners:
+        reasons = {**comparisons.refused, **conversion.failed}
+        told = "; ".join(f"{recipe} on {runtime}: {reason}" for (recipe, runtime), reason in reasons.items())
+        msg = f"no form of the {trained.task} model holds ({told}); train the model again"
         raise ConversionError(msg)
-    golden = {GOLDEN_INPUTS: _npy(x[:GOLDEN_S]), GOLDEN_OUTPUTS: _npy(expected[:GOLDEN_S])}
+    models, variants = {}, []
+    for recipe, on in _packed(conversion).items():
+        model = comparisons.forms.models[recipe]
+        worst = max(c.golden.largest for c in on)
+        file = f"{recipe}.tflite"
+        models[file] = model
+        variants.append(
+            Variant(recipe, file, sha256(model), tuple(c.runtime for c in on), worst, _MARGIN * worst + _FLOOR)
+        )
+    steps = TASKS[trained.task].golden
+    golden = {
+        GOLDEN_INPUTS: _npy(comparisons.inputs[:steps]),
+        GOLDEN_OUTPUTS: _npy(comparisons.forms.answers[0][:steps]),
+    }
     manifest = Manifest(
         schema=SCHEMA,
         task=trained.task,
@@ -147,25 +147,34 @@ def convert(
     )
     out.parent.mkdir(parents=True, exist_ok=True)
     write_bundle(out, manifest, models, golden)
-    return Conversion(manifest, comparisons, refused)
+    return manifest
 
 
-def _load(path: Path, interface: StreamingCell) -> keras.Model:
-    try:
-        cell = keras.models.load_model(path)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        reason = (str(error).splitlines() or ["damaged"])[0]
-        msg = f"{path}: not a Keras model ({reason}); train it again with edge-train"
-        raise ConversionError(msg) from error
-    shapes = [tuple(tensor.shape) for tensor in (*cell.inputs, *cell.outputs)]
-    state = (1, interface.state_size)
-    if shapes != [(1, *interface.input_shape), state, (1, interface.output_size), state]:
-        msg = f"{path}: the cell of shapes {shapes} does not fit its manifest; train it again with edge-train"
+def _packed(conversion: Conversion) -> dict[str, list[Comparison]]:
+    """The forms that a bundle takes, in the device's order of preference, each with where it is to run."""
+    forms: dict[str, list[Comparison]] = {}
+    for winner in conversion.winners:
+        forms.setdefault(winner.comparison.recipe, []).append(winner.comparison)
+    forms.pop(FALLBACK, None)
+    fallback = [
+        c
+        for c in conversion.comparisons.made
+        if c.recipe == FALLBACK and (c.recipe, c.runtime) not in conversion.failed
+    ]
+    return {**forms, FALLBACK: fallback} if fallback else forms
+
+
+def _task(trained: TrainingManifest, folder: Path) -> Task:
+    task, interface = TASKS.get(trained.task), trained.interface
+    inputs = interface.features if isinstance(interface, StreamingCell) else interface.channels
+    if task is None or (interface.contract, inputs) != (task.contract, task.inputs):
+        known = ", ".join(f"{name} on {t.contract}" for name, t in TASKS.items())
+        msg = f"{folder}: {trained.task} on {interface.contract}, this version makes {known}; train it again"
         raise ConversionError(msg)
-    return cell
+    return task
 
 
-def _npy(array: NDArray[np.float32]) -> bytes:
+def _npy(array: Array) -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, array)
     return buffer.getvalue()

@@ -1,76 +1,108 @@
-"""Ways of turning a cell into TFLite, as named functions.
+"""Ways of turning a model into TFLite, as named functions.
 
-A name says what becomes of the numbers: `float32` leaves them alone; `dynamic_` keeps the arithmetic on activations
-float and stores weights in fewer bits; `wi8` is 8-bit integer weights, `afp32` float activations, `per_tensor` one
-scale for a whole matrix where the default is one per row.
+A name says what becomes of the numbers. `float32` leaves them alone and `float16` halves the stored weights.
+`dynamic_` keeps the arithmetic on activations float and stores weights in fewer bits; `wi8` is 8-bit integer weights,
+`afp32` float activations, `per_tensor` one scale for a whole matrix where the default is one per row. `full_int8` and
+`int16x8` compute with integers throughout, on activations of 8 and of 16 bits whose ranges are measured on calibration
+inputs; their inputs and outputs stay float.
 
-All of them convert with a fixed batch of one second. Integer activations are not among the recipes: measured on x86, an
-8-bit LSTM is slower than float and several times less exact.
+Each function sets a `tf.lite.TFLiteConverter`, and is called where TensorFlow is loaded (`converters.workshop`): this
+module itself loads nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from io import StringIO
-
-import keras
-import tensorflow as tf
+from typing import Any
 
 TFLITE_RUNTIME = "tflite-runtime"
 LITERT = "ai-edge-litert"
 
+# One set of model inputs at a time, by name, each with its batch of one.
+Calibration = Callable[[], Iterator[dict[str, Any]]]
 
-def float32(cell: keras.Model) -> bytes:
+
+def float32(converter: Any, calibration: Calibration) -> None:  # noqa: ANN401 - tensorflow has no types
     """Weights and arithmetic as trained."""
-    return _converted(tf.lite.TFLiteConverter.from_keras_model(cell))
 
 
-def dynamic_wi8_per_tensor(cell: keras.Model) -> bytes:
-    """8-bit weights, one scale per matrix: FULLY_CONNECTED stays at a version (9) that tflite-runtime 2.14 knows."""
-    converter = tf.lite.TFLiteConverter.from_keras_model(cell)
+def float16(converter: Any, calibration: Calibration) -> None:  # noqa: ANN401, ARG001
+    """Weights of half the size; the runtime widens them when it loads the model, and computes in float32."""
+    import tensorflow as tf  # noqa: PLC0415 - only where a model is converted
+
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_types = [tf.float16]
+
+
+def dynamic_wi8_afp32(converter: Any, calibration: Calibration) -> None:  # noqa: ANN401, ARG001
+    """8-bit weights, one scale per row: the more exact one, but dense layers then need FULLY_CONNECTED version 12."""
+    import tensorflow as tf  # noqa: PLC0415
+
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+
+
+def dynamic_wi8_per_tensor(converter: Any, calibration: Calibration) -> None:  # noqa: ANN401
+    """8-bit weights, one scale per dense matrix: FULLY_CONNECTED stays at a version (9) that both runtimes know."""
+    dynamic_wi8_afp32(converter, calibration)
     converter._experimental_disable_per_channel_quantization_for_dense_layers = True  # noqa: SLF001 - no public name
-    return _converted(converter)
 
 
-def dynamic_wi8_afp32(cell: keras.Model) -> bytes:
-    """8-bit weights, one scale per row: more exact, but FULLY_CONNECTED version 12, which only LiteRT knows."""
-    converter = tf.lite.TFLiteConverter.from_keras_model(cell)
+def full_int8(converter: Any, calibration: Calibration) -> None:  # noqa: ANN401
+    """8-bit integers throughout."""
+    import tensorflow as tf  # noqa: PLC0415
+
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    return _converted(converter)
+    converter.representative_dataset = calibration
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter._experimental_disable_per_channel_quantization_for_dense_layers = True  # noqa: SLF001 - as above
 
 
-def _converted(converter: tf.lite.TFLiteConverter) -> bytes:
-    with redirect_stdout(StringIO()):  # it prints the signature of the function it traced
-        return bytes(converter.convert())
+def int16x8(converter: Any, calibration: Calibration) -> None:  # noqa: ANN401
+    """16-bit integer activations on 8-bit weights: more exact than `full_int8`, and without fast kernels anywhere."""
+    import tensorflow as tf  # noqa: PLC0415
+
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = calibration
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8]
+    converter._experimental_disable_per_channel_quantization_for_dense_layers = True  # noqa: SLF001 - as above
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A way of converting, and what is asked of its result.
+    """A way of converting.
 
     Attributes:
-        convert: makes the TFLite model.
-        runtimes: that can run it.
-        limit_bpm: largest deviation from the Keras cell at which the result is still accepted. Heart rate comes in
-            whole beats, and the median forecast at 10 s is 1 bpm off in the mean.
+        apply: sets the converter.
+        serves: which models, in words.
+        meant_for: which runtimes, in words; whether one of them runs a given model is read from the operators of the
+            result (`converters.flatbuffer`) and then measured.
+        integer: computes with integers, on ranges that calibration inputs have to show. Does not serve models with a
+            recurrent loop: the converter crashes while it calibrates one (TensorFlow 2.21).
     """
 
-    convert: Callable[[keras.Model], bytes]
-    runtimes: tuple[str, ...]
-    limit_bpm: float
+    apply: Callable[[Any, Calibration], None]
+    serves: str
+    meant_for: str
+    integer: bool = False
 
     @property
     def name(self) -> str:
         """Name of the function."""
-        return self.convert.__name__
+        return self.apply.__name__
 
 
-# In the order of preference on a device: float is as fast as 8 bits there, and exact.
+_EVERY, _NO_LOOP = "every model", "feed-forward models and one-step cells, no recurrent loop"
+_BOTH = f"{TFLITE_RUNTIME} and {LITERT}"
+
 RECIPES = (
-    Recipe(float32, (TFLITE_RUNTIME, LITERT), 0.01),
-    Recipe(dynamic_wi8_afp32, (LITERT,), 2.0),
-    Recipe(dynamic_wi8_per_tensor, (TFLITE_RUNTIME, LITERT), 2.0),
+    Recipe(float32, _EVERY, _BOTH),
+    Recipe(float16, _EVERY, _BOTH),
+    Recipe(dynamic_wi8_afp32, _EVERY, f"{LITERT}; {TFLITE_RUNTIME} where there is no dense layer"),
+    Recipe(dynamic_wi8_per_tensor, _EVERY, _BOTH),
+    Recipe(
+        full_int8, _NO_LOOP, f"{LITERT}, which has fast kernels for it; {TFLITE_RUNTIME} runs it slowly", integer=True
+    ),
+    Recipe(int16x8, _NO_LOOP, f"{_BOTH}, slowly", integer=True),
 )
+BY_NAME = {recipe.name: recipe for recipe in RECIPES}

@@ -1,109 +1,107 @@
-"""Compares a converted model with the Keras cell, over hours of carried state, on a real runtime."""
+"""Compares each form of a model with the float model it was made of: what it answers, and what it costs."""
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
-import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
-from converters.errors import ConversionError
+Array = NDArray[np.float32]
 
-_TIMEOUT_S = 120  # two hours of seconds take a tenth of a second; a runtime that needs this long is stuck
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TestSet:
+    """Recordings that a model is scored on.
+
+    Attributes:
+        name: of the set, with its size.
+        sequences: inputs, float32 (inputs, *input shape) each, from zero state.
+        measures: what is scored, with its unit.
+        score: one figure for each measure, from the answers to the sequences.
+    """
+
+    name: str
+    sequences: Sequence[Array]
+    measures: tuple[str, ...]
+    score: Callable[[Sequence[Array]], list[float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """How far the answers of a form are from the float model's, in the unit of the outputs.
+
+    Attributes:
+        largest: of any output.
+        mean: over all outputs.
+        last_mean: mean in the last tenth of the longest sequence, where carried errors would have piled up.
+        snr_db: signal-to-noise ratio: power of the float answers over that of the deviation, in decibel.
+        agreement: share of answers whose largest output is the same one.
+    """
+
+    largest: float
+    mean: float
+    last_mean: float
+    snr_db: float
+    agreement: float
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One form of the model on one runtime against the Keras cell.
+    """One form of the model on one runtime.
 
     Attributes:
-        recipe: the form.
-        runtime: it ran on.
+        recipe: of the form.
+        runtime: distribution it ran on.
+        versions: of the runtime and of what was beside it, in words.
         model_bytes: size of the TFLite model.
-        max_error_bpm: largest deviation of any output at any second.
-        mean_error_bpm: mean deviation.
-        last_error_bpm: mean deviation in the last tenth of the sequence, where carried errors would have piled up.
-        step_us: median time of a step in microseconds, tensors in and out included.
+        operators: how many operators it has, by name.
+        golden: deviation over the long made-up sequence that every conversion has.
+        test: deviation over the test set, where there is one.
+        scores: on the test set, one for each measure; empty without one.
+        us: microseconds of one answer: the median of several rounds.
+        us_low: of the fastest round.
+        us_high: of the slowest round.
+        peak_mb: peak memory of the whole process.
     """
 
     recipe: str
     runtime: str
+    versions: str
     model_bytes: int
-    max_error_bpm: float
-    mean_error_bpm: float
-    last_error_bpm: float
-    step_us: float
+    operators: dict[str, int]
+    golden: Deviation
+    test: Deviation | None
+    scores: tuple[float, ...]
+    us: float
+    us_low: float
+    us_high: float
+    peak_mb: float
+
+    @property
+    def deviation(self) -> Deviation:
+        """The one that counts: on the test set where there is one."""
+        return self.test or self.golden
 
 
-def keras_answers(cell: keras.Model, x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What the Keras cell says to a sequence from zero state.
+def deviation(answers: Sequence[Array], expected: Sequence[Array]) -> Deviation:
+    """Compare answers with the float model's.
 
     Args:
-        cell: from `training.workout.model.build_cell`.
-        x: features, float32 (seconds, features).
-
-    Returns:
-        float32 (seconds, outputs).
+        answers: of a form, float32 (inputs, outputs) for each sequence.
+        expected: of the float model, to the same sequences.
     """
-    function = tf.function(cell)
-    state = np.zeros(cell.inputs[1].shape, np.float32)
-    answers = []
-    for row in x:
-        y, state = function([row[None], state])
-        answers.append(y.numpy()[0])
-    return np.array(answers, np.float32)
-
-
-def compare(
-    model: bytes, *, recipe: str, runtime: str, x: NDArray[np.float32], expected: NDArray[np.float32], state_size: int
-) -> Comparison:
-    """Run a converted model in a child process and compare its answers.
-
-    Raises:
-        ConversionError: the runtime is not installed, crashes, refuses the model, or answers nonsense.
-    """
-    where = f"{recipe} on {runtime}"
-    with TemporaryDirectory() as folder:
-        model_file, inputs, outputs = (Path(folder) / name for name in ("model.tflite", "inputs.npy", "outputs.npy"))
-        model_file.write_bytes(model)
-        np.save(inputs, x)
-        command = [sys.executable, "-m", "converters.answer", runtime, str(state_size)]
-        try:
-            child = subprocess.run(  # noqa: S603 - our own module, our own files
-                [*command, str(model_file), str(inputs), str(outputs)],
-                capture_output=True,
-                text=True,
-                timeout=_TIMEOUT_S,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            msg = f"{where}: no answer within {_TIMEOUT_S} s; use another recipe"
-            raise ConversionError(msg) from error
-        if child.returncode < 0:
-            msg = f"{where}: the runtime crashed ({signal.Signals(-child.returncode).name}); use another recipe"
-            raise ConversionError(msg)
-        if child.returncode:
-            reason = (child.stderr.strip().splitlines() or ["no reason given"])[-1]
-            msg = f"{where}: {reason}; run: pip install 'heartline[train]', or use another recipe"
-            raise ConversionError(msg)
-        answers = np.load(outputs)
-    if answers.shape != expected.shape or not np.isfinite(answers).all():
-        msg = f"{where}: the answers are not finite values of shape {expected.shape}; use another recipe"
-        raise ConversionError(msg)
-    error_bpm = np.abs(answers - expected)
-    return Comparison(
-        recipe,
-        runtime,
-        len(model),
-        float(error_bpm.max()),
-        float(error_bpm.mean()),
-        float(error_bpm[-max(len(x) // 10, 1) :].mean()),
-        float(child.stdout),
+    off = [np.abs(a.astype(np.float64) - e) for a, e in zip(answers, expected, strict=True)]
+    everything, signal = np.concatenate(off), np.concatenate(expected).astype(np.float64)
+    longest = max(off, key=len)
+    noise = float(np.square(everything).mean())
+    same = [(a.argmax(axis=1) == e.argmax(axis=1)) for a, e in zip(answers, expected, strict=True)]
+    return Deviation(
+        largest=float(everything.max()),
+        mean=float(everything.mean()),
+        last_mean=float(longest[-max(len(longest) // 10, 1) :].mean()),
+        snr_db=10 * math.log10(float(np.square(signal).mean()) / noise) if noise else math.inf,
+        agreement=float(np.concatenate(same).mean()),
     )

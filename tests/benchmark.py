@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 
 from edge_agent import __version__
 from edge_agent.inference.bundle import read_bundle
+from edge_agent.inference.choice import open_cell
 from edge_agent.inference.forecast import SHIPPED_BUNDLE
 from edge_agent.inference.models import WorkoutModel
-from edge_agent.inference.runtime import open_cell
 from edge_agent.signals.frame import Frame
 
 SECONDS = 4 * 3600

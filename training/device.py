@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from edge_agent.inference.bundle import Bundle, read_bundle
+from edge_agent.inference.choice import open_cell
 from edge_agent.inference.forecast import QUANTILES, WorkoutForecaster
-from edge_agent.inference.runtime import RUNTIMES, Cell, open_cell
+from edge_agent.inference.runtime import RUNTIMES, Cell
 from training.alert import thresholds_bpm
 from training.athletes import (
     HEART_RATE,

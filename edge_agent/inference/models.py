@@ -8,11 +8,11 @@ from pathlib import Path
 from edge_agent.inference.adaptive import AthleteForecaster
 from edge_agent.inference.athlete import Athletes
 from edge_agent.inference.bundle import read_bundle
+from edge_agent.inference.choice import open_cell
 from edge_agent.inference.forecast import SHIPPED_BUNDLE as WORKOUT_BUNDLE
 from edge_agent.inference.forecast import WorkoutForecaster
 from edge_agent.inference.recovery import SHIPPED_BUNDLE as RECOVERY_BUNDLE
 from edge_agent.inference.recovery import RecoveryForecaster
-from edge_agent.inference.runtime import open_cell
 
 # Down at 120 bpm the next repetition begins, in interval training since Gerschler and Reindell (1930s).
 DEFAULT_TARGET_BPM = 120.0
@@ -27,17 +27,18 @@ class WorkoutModel:
         athletes: what is known of them.
     """
 
-    def __init__(self, directory: Path | None) -> None:
+    def __init__(self, directory: Path | None, *, cache: Path | None = None) -> None:
         """Open the model.
 
         Args:
             directory: folder that keeps what is learned of the athletes; None keeps it as long as this object lives.
+            cache: folder that keeps the choice of a runtime; None makes it anew.
 
         Raises:
             BundleError: the bundle fails a check, or no runtime here runs it.
         """
         self._bundle = read_bundle(WORKOUT_BUNDLE)
-        self._cell = open_cell(self._bundle)
+        self._cell = open_cell(self._bundle, cache)
         self.version = self._bundle.manifest.version
         self.form = f"{self._cell.recipe} on {self._cell.runtime}"
         self.athletes = Athletes(self._bundle.manifest, directory)
@@ -56,17 +57,18 @@ class WorkoutModel:
 class RecoveryModel:
     """The shipped bundle and the form of it that runs here."""
 
-    def __init__(self, target_bpm: float = DEFAULT_TARGET_BPM) -> None:
+    def __init__(self, target_bpm: float = DEFAULT_TARGET_BPM, *, cache: Path | None = None) -> None:
         """Open the model.
 
         Args:
             target_bpm: heart rate to tell the time until.
+            cache: folder that keeps the choice of a runtime; None makes it anew.
 
         Raises:
             BundleError: the bundle fails a check, or no runtime here runs it.
         """
         self._bundle = read_bundle(RECOVERY_BUNDLE)
-        self._cell = open_cell(self._bundle)
+        self._cell = open_cell(self._bundle, cache)
         self._target_bpm = target_bpm
 
     def begin(self) -> RecoveryForecaster:

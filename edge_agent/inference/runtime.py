@@ -1,21 +1,17 @@
-"""Runs a bundle's cell on whichever TFLite runtime this device has.
+"""Runs a bundle's model on a TFLite runtime: `tflite-runtime` (Python up to 3.11) or its successor `ai-edge-litert`.
 
-Two runtimes, one interface: `tflite-runtime` (Python up to 3.11) and its successor `ai-edge-litert`. Importing one
-says little: tflite-runtime imports beside numpy 2 and fails later, and a runtime may read a newer operator version
-wrongly and say nothing. So a form of the model is chosen by what it answers to the golden pairs.
+Which form of the model runs on which of them here is found by `edge_agent.inference.choice`.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.errors import BundleError
-from edge_agent.inference.bundle import Bundle, Variant
+from edge_agent.inference.bundle import Bundle
 
 # Distribution to module, the smaller one first.
 RUNTIMES = {
@@ -24,8 +20,23 @@ RUNTIMES = {
 }
 
 
+class Model(Protocol):
+    """What every form of a model can do, whatever its interface.
+
+    Attributes:
+        recipe: the quantisation recipe of the form.
+        runtime: the distribution that runs it.
+    """
+
+    recipe: str
+    runtime: str
+
+    def play(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The answers, float32 (inputs, outputs), to inputs one after another, float32 (inputs, *input shape)."""
+
+
 class Cell:
-    """One form of the model on one runtime, one step at a time.
+    """One form of a streaming cell on one runtime, one step at a time.
 
     Attributes:
         recipe: the quantisation recipe of the form.
@@ -43,10 +54,7 @@ class Cell:
         self.recipe = recipe
         self.runtime = runtime
         self.state_size = state_size
-        # One thread: the cell takes microseconds, handing it to another core takes longer.
-        interpreter = importlib.import_module(RUNTIMES[runtime]).Interpreter(model_content=model, num_threads=1)
-        interpreter.allocate_tensors()
-        self._interpreter: Any = interpreter
+        self._interpreter = interpreter = _interpreter(model, runtime)
         self._x, self._state_in = self._by_size(interpreter.get_input_details())
         self._y, self._state_out = self._by_size(interpreter.get_output_details())
 
@@ -79,54 +87,82 @@ class Cell:
         interpreter.invoke()
         return interpreter.get_tensor(self._y), interpreter.get_tensor(self._state_out)
 
-
-def golden_error(cell: Cell, bundle: Bundle) -> float:
-    """Largest deviation in bpm of the cell from the float model over the bundle's golden sequence."""
-    state = np.zeros((1, cell.state_size), np.float32)
-    worst = 0.0
-    for x, expected in zip(bundle.golden_inputs, bundle.golden_outputs, strict=True):
-        y, state = cell.step(x[None], state)
-        error = float(np.abs(y[0] - expected).max())
-        if not error <= worst:  # also when it is not a number
-            worst = error
-    return worst
+    def play(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The answers, float32 (seconds, outputs), to the features of a session, float32 (seconds, features)."""
+        state = np.zeros((1, self.state_size), np.float32)
+        answers = []
+        for x in inputs:
+            y, state = self.step(x[None], state)
+            answers.append(y[0])
+        return np.array(answers, np.float32)
 
 
-def open_cell(bundle: Bundle) -> Cell:
-    """The first form, in the bundle's order of preference, that a runtime of this device runs rightly.
+class Classifier:
+    """One form of a classifier of windows on one runtime.
+
+    Attributes:
+        recipe: the quantisation recipe of the form.
+        runtime: the distribution that runs it.
+    """
+
+    def __init__(self, model: bytes, *, recipe: str, runtime: str) -> None:
+        """Load the model.
+
+        Raises:
+            ImportError: the runtime is not installed.
+            Exception: whatever the runtime raises on a model it cannot load.
+        """
+        self.recipe = recipe
+        self.runtime = runtime
+        self._interpreter = interpreter = _interpreter(model, runtime)
+        (window,), (logits,) = interpreter.get_input_details(), interpreter.get_output_details()
+        self._window, self._logits = int(window["index"]), int(logits["index"])
+
+    def logits(self, window: NDArray[np.float32]) -> NDArray[np.float32]:
+        """One window.
+
+        Args:
+            window: float32 (1, samples, channels).
+
+        Returns:
+            float32 (1, labels).
+        """
+        interpreter = self._interpreter
+        interpreter.set_tensor(self._window, window)
+        interpreter.invoke()
+        logits: NDArray[np.float32] = interpreter.get_tensor(self._logits)
+        return logits
+
+    def play(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The answers, float32 (windows, labels), to windows, float32 (windows, samples, channels)."""
+        return np.array([self.logits(window[None])[0] for window in inputs], np.float32)
+
+
+def load(model: bytes, *, recipe: str, runtime: str, state_size: int | None) -> Cell | Classifier:
+    """Load a model of either interface.
+
+    Args:
+        model: TFLite model.
+        recipe: the quantisation recipe of the form.
+        runtime: the distribution that runs it.
+        state_size: values of carried state, None for a classifier.
 
     Raises:
-        BundleError: none does; the message gives each one's reason.
+        ImportError: the runtime is not installed.
+        Exception: whatever the runtime raises on a model it cannot load.
     """
-    reasons = []
-    for variant, runtime in _candidates(bundle):
-        try:
-            cell = Cell(
-                bundle.models[variant.recipe],
-                recipe=variant.recipe,
-                runtime=runtime,
-                state_size=bundle.manifest.cell.state_size,
-            )
-            off = golden_error(cell, bundle)
-        except ImportError:
-            reasons.append(f"{runtime} is not installed")
-        except Exception as error:  # noqa: BLE001 - runtimes raise anything, SystemError included
-            reasons.append(f"{variant.recipe} on {runtime}: {type(error).__name__}: {error}")
-        else:
-            if off <= variant.tolerance:
-                return cell
-            reasons.append(
-                f"{variant.recipe} on {runtime}: {off:.3g} bpm off the golden pairs, {variant.tolerance:.3g} allowed"
-            )
-    msg = (
-        f"no runtime runs the {bundle.manifest.task} model here ({'; '.join(dict.fromkeys(reasons))}); "
-        "reinstall heartline in a fresh virtual environment: pip install --force-reinstall heartline"
-    )
-    raise BundleError(msg)
+    if state_size is None:
+        return Classifier(model, recipe=recipe, runtime=runtime)
+    return Cell(model, recipe=recipe, runtime=runtime, state_size=state_size)
 
 
-def _candidates(bundle: Bundle) -> Iterator[tuple[Variant, str]]:
-    for runtime in RUNTIMES:
-        for variant in bundle.manifest.variants:
-            if runtime in variant.runtimes:
-                yield variant, runtime
+def golden_error(model: Model, bundle: Bundle) -> float:
+    """Largest deviation from the golden pairs, in the unit of the outputs; not a number where an answer is not."""
+    return float(np.abs(model.play(bundle.golden_inputs) - bundle.golden_outputs).max())
+
+
+def _interpreter(model: bytes, runtime: str) -> Any:  # noqa: ANN401 - the runtimes have no types
+    # One thread: a step takes microseconds, handing it to another core takes longer.
+    interpreter = importlib.import_module(RUNTIMES[runtime]).Interpreter(model_content=model, num_threads=1)
+    interpreter.allocate_tensors()
+    return interpreter

@@ -10,9 +10,10 @@ from importlib.util import find_spec
 
 import edge_agent
 from edge_agent.inference.bundle import read_bundle
+from edge_agent.inference.choice import open_cell
 from edge_agent.inference.forecast import SHIPPED_BUNDLE
 from edge_agent.inference.recovery import SHIPPED_BUNDLE as RECOVERY_BUNDLE
-from edge_agent.inference.runtime import RUNTIMES, Cell, golden_error, open_cell
+from edge_agent.inference.runtime import RUNTIMES, Cell, golden_error
 
 forms = []
 steps = {}

@@ -1,14 +1,21 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
 import pytest
 
+from converters.compare import Environments
+from converters.environments import here
+from converters.forms import Forms, make_forms
+from converters.recipes import RECIPES
+from converters.verify import Array
 from edge_agent.inference.bundle import DataSource, Metric, StreamingCell
 from edge_agent.inference.forecast import QUANTILES
-from edge_agent.signals.features import CONTRACT, FEATURE_NAMES
+from edge_agent.signals.features import CONTRACT, FEATURE_NAMES, feature_matrix
 from training.dataset import HORIZONS_S
+from training.golden import golden_frames
 from training.manifest import CELL, TrainingManifest, write_manifest
 from training.workout.model import build_cell
 
@@ -36,3 +43,32 @@ def trained_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     write_manifest(folder, manifest)
     return folder
+
+
+@pytest.fixture(scope="session")
+def environments() -> Environments:
+    """Both runtimes as they are installed here: quick, on one numpy."""
+    return here()
+
+
+@pytest.fixture(scope="session")
+def x() -> Array:
+    return feature_matrix(golden_frames(1200))[0]
+
+
+@pytest.fixture(scope="session")
+def forms(trained_folder: Path, x: Array) -> Forms:
+    """The small cell by every recipe."""
+    return make_forms(trained_folder / CELL, RECIPES, calibration=x, sequences=[x])
+
+
+@pytest.fixture(scope="session")
+def save(tmp_path_factory: pytest.TempPathFactory) -> Callable[[keras.Model], Path]:
+    """Save a Keras model, give the file."""
+
+    def saved(model: keras.Model) -> Path:
+        path: Path = tmp_path_factory.mktemp("keras") / "model.keras"
+        model.save(path)
+        return path
+
+    return saved

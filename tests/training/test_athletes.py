@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from edge_agent.inference.bundle import read_bundle
+from edge_agent.inference.choice import open_cell
 from edge_agent.inference.forecast import SHIPPED_BUNDLE
-from edge_agent.inference.runtime import open_cell
 from edge_agent.recordings.recording import Recording
 from training.athletes import (
     HEART_RATE,

@@ -7,7 +7,8 @@ import keras
 import numpy as np
 import pytest
 
-from converters.pack import convert
+from converters.environments import here
+from converters.pack import convert, pack
 from converters.recipes import RECIPES
 from edge_agent.inference.bundle import Bundle, read_bundle
 from edge_agent.inference.forecast import SHIPPED_BUNDLE
@@ -50,8 +51,8 @@ def test_fine_tuning_to_a_simple_heart_helps(personal: Personal) -> None:
 def test_what_is_written_packs_into_a_bundle(personal: Personal, bundle: Bundle, tmp_path: Path) -> None:
     write(tmp_path / "tuned", personal, bundle)
     manifest = read_manifest(tmp_path / "tuned")
-    conversion = convert(manifest, tmp_path / "tuned", tmp_path / "tuned.zip", recipes=RECIPES[:1])
-    assert [v.recipe for v in conversion.manifest.variants] == ["float32"]
+    packed = pack(convert(manifest, tmp_path / "tuned", here(), recipes=RECIPES[:1]), tmp_path / "tuned.zip")
+    assert [v.recipe for v in packed.variants] == ["float32"]
     assert read_bundle(tmp_path / "tuned.zip").manifest.version == manifest.version != bundle.manifest.version
     assert {(m.data_set, m.method) for m in manifest.metrics} == {
         ("last sessions", m) for m in personal.outcome.mae_bpm
