@@ -6,6 +6,7 @@ ARGS ?=
 
 DEMO := .venv
 DEV := .venv-dev
+FUZZ := .venv-fuzz
 
 # Debian keeps mosquitto in /usr/sbin, which is not on every user's path.
 export PATH := $(PATH):/usr/sbin:/sbin
@@ -13,10 +14,10 @@ export PATH := $(PATH):/usr/sbin:/sbin
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-arm bench lint clean
+.PHONY: help demo test test-arm bench fuzz-profiles lint clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(DEMO)/installed ## the whole way from a virtual strap to a summary at a broker
 	$(DEMO)/bin/edge-agent demo $(ARGS)
@@ -33,18 +34,22 @@ test-arm: $(DEV)/installed ## the built wheel on emulated arm64 devices (root)
 bench: $(DEV)/installed ## what a second of replay costs here
 	OPENBLAS_NUM_THREADS=1 $(DEV)/bin/python -m tests.benchmark
 
+fuzz-profiles: $(FUZZ)/installed ## coverage-guided fuzzing of what reads bytes from the air
+	$(FUZZ)/bin/python -m tests.fuzz $(ARGS)
+
 lint: $(DEV)/installed ## style, format and types
 	$(DEV)/bin/ruff check
 	$(DEV)/bin/ruff format --check
 	$(DEV)/bin/mypy
 
 clean: ## remove the virtual environments, caches and emulated devices
-	rm -rf --one-file-system $(DEMO) $(DEV) .arm .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf --one-file-system $(DEMO) $(DEV) $(FUZZ) .arm .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 
 # Two environments, since the demo needs no tensorflow. Each is made again when what it installs changes.
 $(DEMO)/installed: EXTRAS := demo
 $(DEV)/installed: EXTRAS := dev
-$(DEMO)/installed $(DEV)/installed: pyproject.toml
+$(FUZZ)/installed: EXTRAS := fuzz
+$(DEMO)/installed $(DEV)/installed $(FUZZ)/installed: pyproject.toml
 	$(call packages,$(PYTHON) -c 'import ensurepip',python3-venv)
 	$(PYTHON) -m venv --clear $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'

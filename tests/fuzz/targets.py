@@ -1,0 +1,95 @@
+"""What the fuzz run tries: a parser, `parse UUID`, or a decoder with a sequence of packets, `stream UUID`.
+
+A finding is what raises anything but `MalformedPacketError`, names a field outside of the packet, or reads a number
+that is none.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+
+from edge_agent.errors import MalformedPacketError
+from edge_agent.sensors.profiles.polar_acceleration import AccelerationStream
+from edge_agent.sensors.profiles.readings import Acceleration, Reading
+from edge_agent.sensors.profiles.registry import CHARACTERISTICS, new_decoder
+from edge_agent.sensors.profiles.uuids import normalized
+from tests.sensors.profiles.documentation import documented_packets
+
+_ARRIVAL_UNITS_PER_S = 4  # of the byte between two packets: 0 to 64 s
+_TO_CONTROL = 0x80  # of the byte that says how long a packet is
+
+# What the acceleration stream must hear before it decodes frames: settings, then that it has started.
+_HANDSHAKE = (
+    bytes.fromhex("f001020000 000419003200 6400c800 01011000 0203020004000800"),
+    bytes.fromhex("f002020000 0501 0000803e"),
+)
+
+TARGETS = [f"parse {uuid}" for uuid in CHARACTERISTICS] + [
+    f"stream {uuid}" for uuid, characteristic in CHARACTERISTICS.items() if characteristic.decoder
+]
+
+
+def target(name: str) -> Callable[[bytes], None]:
+    """What to call with an input."""
+    kind, uuid = name.split()
+    return {"parse": _parse, "stream": _stream}[kind](uuid)
+
+
+def seeds(name: str) -> list[bytes]:
+    """Inputs to begin with: the documented packets, for a decoder as a sequence."""
+    kind, uuid = name.split()
+    values = [bytes.fromhex(packet.hex) for packet in documented_packets() if normalized(packet.uuid) == uuid]
+    if kind == "parse":
+        return values
+    control = b"".join(bytes([_TO_CONTROL | len(value), 0]) + value for value in _HANDSHAKE)
+    sequence = b"".join(bytes([len(value), _ARRIVAL_UNITS_PER_S]) + value for value in values * 3)
+    return [control + sequence if CHARACTERISTICS[uuid].control_point else sequence]
+
+
+def _parse(uuid: str) -> Callable[[bytes], None]:
+    parser = CHARACTERISTICS[uuid].parse
+
+    def run(data: bytes) -> None:
+        try:
+            parser(data)
+        except MalformedPacketError as error:
+            if not 0 <= error.offset <= len(data):
+                raise AssertionError(error.offset) from error
+
+    return run
+
+
+def _stream(uuid: str) -> Callable[[bytes], None]:
+    def run(data: bytes) -> None:
+        decoder, now_s = new_decoder(uuid), 0.0
+        if isinstance(decoder, AccelerationStream):
+            decoder.begin()
+        for waited_s, to_control, packet in _packets(data):
+            now_s += waited_s
+            try:
+                if to_control and isinstance(decoder, AccelerationStream):
+                    decoder.on_control(packet)
+                for reading in decoder.push(packet, now_s):
+                    _check(reading)
+            except MalformedPacketError:
+                continue
+
+    return run
+
+
+def _packets(data: bytes) -> Iterator[tuple[float, bool, bytes]]:
+    """An input as a sequence: how long after the one before, whether for the control point, its bytes."""
+    while len(data) > 1:
+        size, waited = data[0] & ~_TO_CONTROL, data[1]
+        yield waited / _ARRIVAL_UNITS_PER_S, bool(data[0] & _TO_CONTROL), data[2 : 2 + size]
+        data = data[2 + size :]
+
+
+def _check(reading: Reading | Acceleration) -> None:
+    if isinstance(reading, Acceleration):
+        numbers = [*reading.at_s, *(axis for sample in reading.xyz_mps2 for axis in sample)]
+    else:
+        numbers = [reading.value, reading.at_s]
+    if not all(map(math.isfinite, numbers)):
+        raise AssertionError(reading)
