@@ -6,7 +6,7 @@ ARGS ?=
 
 DEMO := .venv
 DEV := .venv-dev
-FUZZ := .venv-fuzz
+PROFILES := .venv-profiles
 
 # Debian keeps mosquitto in /usr/sbin, which is not on every user's path.
 export PATH := $(PATH):/usr/sbin:/sbin
@@ -14,10 +14,10 @@ export PATH := $(PATH):/usr/sbin:/sbin
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-arm bench fuzz-profiles lint clean
+.PHONY: help demo test test-arm bench fuzz-profiles compare-profiles lint clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(DEMO)/installed ## the whole way from a virtual strap to a summary at a broker
 	$(DEMO)/bin/edge-agent demo $(ARGS)
@@ -34,8 +34,11 @@ test-arm: $(DEV)/installed ## the built wheel on emulated arm64 devices (root)
 bench: $(DEV)/installed ## what a second of replay costs here
 	OPENBLAS_NUM_THREADS=1 $(DEV)/bin/python -m tests.benchmark
 
-fuzz-profiles: $(FUZZ)/installed ## coverage-guided fuzzing of what reads bytes from the air
-	$(FUZZ)/bin/python -m tests.fuzz $(ARGS)
+fuzz-profiles: $(PROFILES)/installed ## coverage-guided fuzzing of what reads bytes from the air
+	$(PROFILES)/bin/python -m tests.fuzz $(ARGS)
+
+compare-profiles: $(PROFILES)/installed ## the same bytes read by other people's parsers
+	$(PROFILES)/bin/python -m tests.compare_profiles
 
 lint: $(DEV)/installed ## style, format and types
 	$(DEV)/bin/ruff check
@@ -43,13 +46,13 @@ lint: $(DEV)/installed ## style, format and types
 	$(DEV)/bin/mypy
 
 clean: ## remove the virtual environments, caches and emulated devices
-	rm -rf --one-file-system $(DEMO) $(DEV) $(FUZZ) .arm .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf --one-file-system $(DEMO) $(DEV) $(PROFILES) .arm .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 
 # Two environments, since the demo needs no tensorflow. Each is made again when what it installs changes.
 $(DEMO)/installed: EXTRAS := demo
 $(DEV)/installed: EXTRAS := dev
-$(FUZZ)/installed: EXTRAS := fuzz
-$(DEMO)/installed $(DEV)/installed $(FUZZ)/installed: pyproject.toml
+$(PROFILES)/installed: EXTRAS := profiles
+$(DEMO)/installed $(DEV)/installed $(PROFILES)/installed: pyproject.toml
 	$(call packages,$(PYTHON) -c 'import ensurepip',python3-venv)
 	$(PYTHON) -m venv --clear $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'

@@ -43,6 +43,7 @@ _ENERGY_PRESENT = 0x0800
 _OFFSET_COMPENSATED = 0x1000
 
 _BALANCE_UNITS_PER_PERCENT = 2
+_WHOLE_BALANCE = 200  # more than all of the power is no share; sensors send 0xFF where they do not know
 _TORQUE_UNITS_PER_NM = 32
 _ANGLE_BITS = 12
 
@@ -66,7 +67,7 @@ class CyclingPower:
 
     Attributes:
         power_w: now; below 0 where the rider is driven.
-        balance_percent: one pedal's share of the power.
+        balance_percent: one pedal's share of the power; None also where the sensor does not know.
         balance_is_left: that pedal is the left one; otherwise it is not known which.
         accumulated_torque_nm: sum over revolutions, modulo 2048.
         torque_at_crank: the torque is of crank revolutions, otherwise of wheel revolutions.
@@ -110,7 +111,7 @@ def parse(data: bytes) -> CyclingPower:
     torque = cursor.unsigned("accumulated torque", 2) if flags & _TORQUE_PRESENT else None
     return CyclingPower(
         power_w=power,
-        balance_percent=None if balance is None else balance / _BALANCE_UNITS_PER_PERCENT,
+        balance_percent=None if balance is None or balance > _WHOLE_BALANCE else balance / _BALANCE_UNITS_PER_PERCENT,
         balance_is_left=bool(flags & _BALANCE_IS_LEFT),
         accumulated_torque_nm=None if torque is None else torque / _TORQUE_UNITS_PER_NM,
         torque_at_crank=bool(flags & _TORQUE_AT_CRANK),

@@ -31,7 +31,7 @@ _SINT16 = st.integers(-0x8000, 0x7FFF)
 MEASUREMENTS = st.builds(
     CyclingPower,
     power_w=_SINT16,
-    balance_percent=st.none() | _in_units(2, 0, 0xFF),
+    balance_percent=st.none() | _in_units(2, 0, 200),
     balance_is_left=st.booleans(),
     accumulated_torque_nm=st.none() | _in_units(32, 0, 0xFFFF),
     torque_at_crank=st.booleans(),
@@ -54,6 +54,7 @@ MEASUREMENTS = st.builds(
         pytest.param("0000 f6ff", CyclingPower(-10), id="power below 0"),
         pytest.param("0300 fa00 66", CyclingPower(250, 51.0, balance_is_left=True), id="balance, left"),
         pytest.param("0100 fa00 65", CyclingPower(250, 50.5), id="balance, side unknown"),
+        pytest.param("0100 fa00 ff", CyclingPower(250), id="balance not known"),
         pytest.param(
             "0c00 fa00 2100", CyclingPower(250, accumulated_torque_nm=33 / 32, torque_at_crank=True), id="torque"
         ),
