@@ -18,6 +18,7 @@ from converters.tasks import TASKS, Task
 from converters.timings import TIMINGS, Timings
 from converters.verify import Array, Comparison
 from edge_agent import __version__
+from edge_agent.inference.archive import sha256
 from edge_agent.inference.bundle import (
     GOLDEN_INPUTS,
     GOLDEN_OUTPUTS,
@@ -25,7 +26,6 @@ from edge_agent.inference.bundle import (
     Manifest,
     StreamingCell,
     Variant,
-    sha256,
     write_bundle,
 )
 from training.manifest import CELL, TrainingManifest

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from converters.verify import Comparison
-from edge_agent.inference.bundle import sha256
+from edge_agent.inference.archive import sha256
 
 TIMINGS = "timings.json"
 

@@ -5,8 +5,9 @@
     golden_inputs.npy     float32 (steps, *input): a sequence of inputs, for a cell from zero state
     golden_outputs.npy    float32 (steps, outputs): what the float model answered to it
 
-A bundle is read whole into memory and never unpacked to disk. All of it is untrusted until its hashes are checked,
-and no form of the model is used before it has answered the golden pairs (`edge_agent.inference.runtime`).
+A bundle is read whole into memory and never unpacked to disk. All of it is untrusted until its hashes are checked: the
+archive holds these members and no other, each once, each a plain file with a bound on its size. No form of the model is
+used before it has answered the golden pairs (`edge_agent.inference.choice`).
 
 A model has one of two interfaces. A `StreamingCell` takes one second at a time and carries its state: two inputs, `x`
 float32 (1, features) and `state` float32 (1, state_size), and two outputs, `y` float32 (1, outputs) and the next
@@ -17,8 +18,6 @@ float32 (1, labels).
 
 from __future__ import annotations
 
-import hashlib
-import io
 import re
 import zipfile
 from dataclasses import dataclass
@@ -30,15 +29,15 @@ from numpy.typing import NDArray
 
 from edge_agent import __version__
 from edge_agent.errors import BundleError
+from edge_agent.inference.archive import Members, array, refused
 
 SCHEMA = 2
 MANIFEST = "manifest.json"
 GOLDEN_INPUTS = "golden_inputs.npy"
 GOLDEN_OUTPUTS = "golden_outputs.npy"
 
-# The shipped bundle is well under 300 kB; what unpacks to more than this is not one of ours.
-MAX_MEMBER_BYTES = 4_000_000
-MAX_MEMBERS = 32
+MAX_BUNDLE_BYTES = 8_000_000  # the shipped ones are well under 300 kB
+_MAX_STATE = 65_536  # values; a state is allocated before anything of it is checked
 
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the same bytes for the same content
 
@@ -251,13 +250,14 @@ def read_bundle(path: Path) -> Bundle:
         BundleError: the file cannot be read, is no bundle, or fails a check; the message names the reason.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            return _checked(path, _Members(path, archive))
+        with path.open("rb") as file:
+            content = file.read(MAX_BUNDLE_BYTES + 1)
     except OSError as error:
         msg = f"{path}: cannot be read ({error.strerror}); reinstall heartline or name another bundle"
         raise BundleError(msg) from error
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError, RuntimeError) as error:
-        raise _refused(path, f"not a whole zip archive ({error})") from error
+    if len(content) > MAX_BUNDLE_BYTES:
+        raise refused(path, f"larger than {MAX_BUNDLE_BYTES} bytes")
+    return _checked(path, Members(path, content))
 
 
 def write_bundle(path: Path, manifest: Manifest, models: dict[str, bytes], golden: dict[str, bytes]) -> None:
@@ -278,56 +278,34 @@ def write_bundle(path: Path, manifest: Manifest, models: dict[str, bytes], golde
             archive.writestr(info, content)
 
 
-def sha256(content: bytes) -> str:
-    """SHA-256 of some bytes, in hex."""
-    return hashlib.sha256(content).hexdigest()
-
-
-def _refused(path: Path, reason: str) -> BundleError:
-    return BundleError(f"{path}: {reason}; do not use this file: fetch the bundle again or use the shipped one")
-
-
 class _Schema(msgspec.Struct):
     """What is read first: another schema has other fields."""
 
     schema: int
 
 
-class _Members:
-    """Reads members by name, never more than a bound, each checked against its hash."""
-
-    def __init__(self, path: Path, archive: zipfile.ZipFile) -> None:
-        self._path = path
-        self._archive = archive
-        if len(archive.infolist()) > MAX_MEMBERS:
-            raise _refused(path, f"{len(archive.infolist())} members, at most {MAX_MEMBERS} are allowed")
-
-    def read(self, name: str, digest: str | None) -> bytes:
-        try:
-            info = self._archive.getinfo(name)
-        except KeyError as error:
-            raise _refused(self._path, f"member {name} is missing") from error
-        if info.file_size > MAX_MEMBER_BYTES:
-            raise _refused(self._path, f"member {name} unpacks to more than {MAX_MEMBER_BYTES} bytes")
-        try:
-            with self._archive.open(info) as member:
-                content = member.read(MAX_MEMBER_BYTES)
-        except Exception as error:  # zlib, struct and zipfile each raise their own kinds on damaged data
-            raise _refused(self._path, f"member {name} is damaged ({error})") from error
-        if digest is not None and sha256(content) != digest:
-            raise _refused(self._path, f"member {name} does not have the hash its manifest states")
-        return content
+def _checked(path: Path, members: Members) -> Bundle:
+    manifest = _manifest(path, members.read(MANIFEST, None))
+    models = {v.recipe: members.read(v.file, v.sha256) for v in manifest.variants}
+    inputs, outputs = (
+        array(path, name, members.read(name, manifest.sha256.get(name, ""))) for name in (GOLDEN_INPUTS, GOLDEN_OUTPUTS)
+    )
+    if members.unread:
+        raise refused(path, f"members that the manifest does not name: {', '.join(members.unread)}")
+    steps, interface = len(inputs), manifest.interface
+    if inputs.shape != (steps, *interface.input_shape) or outputs.shape != (steps, interface.output_size) or not steps:
+        raise refused(path, f"golden pairs of shapes {inputs.shape} and {outputs.shape} do not fit the manifest")
+    return Bundle(manifest, models, inputs, outputs)
 
 
-def _checked(path: Path, members: _Members) -> Bundle:
-    text = members.read(MANIFEST, None)
+def _manifest(path: Path, text: bytes) -> Manifest:
     try:
         schema = msgspec.json.decode(text, type=_Schema).schema
         if schema != SCHEMA:
-            raise _refused(path, f"unknown manifest schema {schema}, this agent reads {SCHEMA}")
+            raise refused(path, f"unknown manifest schema {schema}, this agent reads {SCHEMA}")
         manifest = msgspec.json.decode(text, type=Manifest)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise _refused(path, f"the manifest does not follow schema {SCHEMA} ({error})") from error
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise refused(path, f"the manifest does not follow schema {SCHEMA} ({error})") from error
     if _version(manifest.minimum_agent_version) > _version(__version__):
         msg = (
             f"{path}: needs agent {manifest.minimum_agent_version} or newer, this is {__version__}; "
@@ -335,31 +313,16 @@ def _checked(path: Path, members: _Members) -> Bundle:
         )
         raise BundleError(msg)
     if not manifest.variants:
-        raise _refused(path, "no form of the model in it")
-    models = {v.recipe: members.read(v.file, v.sha256) for v in manifest.variants}
-    inputs, outputs = (
-        _array(path, name, members.read(name, manifest.sha256.get(name, "")))
-        for name in (GOLDEN_INPUTS, GOLDEN_OUTPUTS)
-    )
-    interface = manifest.interface
-    if isinstance(interface, StreamingCell):
-        sizes = {len(interface.features), interface.output_size, interface.state_size}
-        if len(sizes) < 3:  # noqa: PLR2004 - three tensors
-            raise _refused(path, "features, outputs and state have to differ in size")
-    steps = len(inputs)
-    if inputs.shape != (steps, *interface.input_shape) or outputs.shape != (steps, interface.output_size) or not steps:
-        raise _refused(path, f"golden pairs of shapes {inputs.shape} and {outputs.shape} do not fit the manifest")
-    return Bundle(manifest, models, inputs, outputs)
-
-
-def _array(path: Path, name: str, content: bytes) -> NDArray[np.float32]:
-    try:
-        array = np.load(io.BytesIO(content), allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise _refused(path, f"member {name} is not an array ({error})") from error
-    if not isinstance(array, np.ndarray) or array.dtype != np.float32 or not np.isfinite(array).all():
-        raise _refused(path, f"member {name} does not hold finite float32 values")
-    return array
+        raise refused(path, "no form of the model in it")
+    if len({v.recipe for v in manifest.variants}) < len(manifest.variants):
+        raise refused(path, "a form of the model is in it twice")
+    if isinstance(manifest.interface, StreamingCell):
+        cell = manifest.interface
+        if not 0 < cell.state_size <= _MAX_STATE:
+            raise refused(path, f"a state of {cell.state_size} values, 1 to {_MAX_STATE} are allowed")
+        if len({len(cell.features), cell.output_size, cell.state_size}) < 3:  # noqa: PLR2004 - three tensors
+            raise refused(path, "features, outputs and state have to differ in size")
+    return manifest
 
 
 def _version(text: str) -> tuple[int, ...]:
