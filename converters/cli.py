@@ -142,8 +142,15 @@ def _verify(argv: Sequence[str]) -> int:
 
 def _environments(*, here: bool) -> Environments:
     from converters import environments
+    from edge_agent.inference.choice import cache_folder
 
-    return environments.here() if here else environments.own(environments.cache_folder(os.environ))
+    cache = cache_folder(os.environ)
+    if here:
+        return environments.here()
+    if cache is None:
+        msg = "there is no folder to keep the runtimes' environments in; set HOME or XDG_CACHE_HOME, or take --here"
+        raise ConversionError(msg)
+    return environments.own(cache / "runtimes")
 
 
 def _show(comparison: Comparison) -> None:

@@ -11,7 +11,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -58,12 +57,6 @@ class Environment:
     python: Path
     versions: str
     path: Path | None = None
-
-
-def cache_folder(environ: Mapping[str, str]) -> Path:
-    """Where environments are kept: `$XDG_CACHE_HOME/heartline/runtimes`, by default under `~/.cache`."""
-    base = environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "heartline" / "runtimes"
 
 
 def here() -> dict[str, Environment | str]:

@@ -137,11 +137,14 @@ def _replay(args: argparse.Namespace) -> int:
 
     from edge_agent.agent.clock import SystemClock
     from edge_agent.agent.replay import as_second, new_session, replay
+    from edge_agent.inference.choice import cache_folder
     from edge_agent.inference.models import DEFAULT_TARGET_BPM, RecoveryModel, WorkoutModel
     from edge_agent.store.journal import Journal
     from edge_agent.store.summary import score_forecasts
 
-    model, recovery_model = WorkoutModel(args.state), RecoveryModel(args.target or DEFAULT_TARGET_BPM)
+    cache = cache_folder(os.environ)
+    model = WorkoutModel(args.state, cache=cache)
+    recovery_model = RecoveryModel(args.target or DEFAULT_TARGET_BPM, cache=cache)
     unread: list[RecordingError] = []
     with Journal(args.state) if args.state else contextlib.nullcontext() as journal:
         for recording in _recordings(args.files, unread):
@@ -177,9 +180,11 @@ def _recordings(files: Sequence[Path], unread: list[RecordingError]) -> Iterator
 
 def _explain(args: argparse.Namespace) -> int:
     from edge_agent.agent.replay import replay
+    from edge_agent.inference.choice import cache_folder
     from edge_agent.inference.models import RecoveryModel, WorkoutModel
 
-    model, recovery_model = WorkoutModel(args.state), RecoveryModel()
+    cache = cache_folder(os.environ)
+    model, recovery_model = WorkoutModel(args.state, cache=cache), RecoveryModel(cache=cache)
     unread: list[RecordingError] = []
     for recording in _recordings([args.file], unread):
         print(f"{recording.person} {recording.session}")

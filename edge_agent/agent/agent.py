@@ -104,7 +104,7 @@ class _Recorder:
         self._journal = journal
         self._sync = sync
         self._clock = clock
-        self._model = WorkoutModel(config.store.directory)
+        self._model = WorkoutModel(config.store.directory, cache=config.store.directory)
         self._session: LiveSession | None = None
         self._begun = asyncio.Event()
         log.info("model: workout %s, %s", self._model.version, self._model.form)

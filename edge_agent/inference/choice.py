@@ -16,6 +16,7 @@ import platform
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -47,6 +48,19 @@ class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     here: str
     recipe: str
     runtime: str
+
+
+def cache_folder(environ: Mapping[str, str]) -> Path | None:
+    """Where choices are kept when nobody names a folder; None where there is no home to keep them in.
+
+    Source: systemd.exec(5) on CACHE_DIRECTORY, and the XDG Base Directory Specification.
+    """
+    if service := environ.get("CACHE_DIRECTORY"):
+        return Path(service.partition(":")[0])
+    if base := environ.get("XDG_CACHE_HOME"):
+        return Path(base) / "heartline"
+    home = environ.get("HOME")
+    return Path(home) / ".cache" / "heartline" if home else None
 
 
 def open_cell(bundle: Bundle, cache: Path | None = None) -> Cell:
