@@ -37,6 +37,8 @@ _MPS2_PER_MG = 9.80665e-3
 # Sensors sample a few percent off their nominal rate; what looks like more is a frame that was lost.
 _RATE_TOLERANCE = 0.1
 
+_LONGEST_PARAMETERS = 512  # bytes; what sensors offer has some 30, and "more" must not go on for ever
+
 _DRIFT = 1e-4  # s per s; crystals are within 50 parts per million each
 
 # Frames are never held up that long; the sensor's clock was set, or has begun anew.
@@ -209,6 +211,8 @@ class AccelerationStream:
             return None
         parameters = self._parameters + response.parameters
         self._parameters = parameters if response.more else b""
+        if len(parameters) > _LONGEST_PARAMETERS:
+            self.state, self.ended, self._parameters = State.ENDED, Status.INVALID_LENGTH, b""
         return None if response.more else self._go_on(response.command, parameters)
 
     def _go_on(self, answered: Command, parameters: bytes) -> bytes | None:

@@ -115,6 +115,21 @@ def test_wheel_events_are_timed_twice_as_fine_as_those_of_the_crank() -> None:
     ]
 
 
+def test_a_real_crank_is_followed_through_the_wrap_of_its_event_time_until_it_stands() -> None:
+    """Pedals, as logged second by second with another program's cadence in github.com/doudar/SmartSpin2k, issue 70."""
+    logged = [
+        ("0a6e d7fc", None), ("0b6e 7501", 51), ("0c6e 7506", 48), ("0d6e 750b", 48), ("0d6e 750b", None),
+        ("0e6e 9110", 46), ("0f6e 5e15", 49), ("106e 121a", 51), ("116e b01e", 51), ("126e 4e23", 51),
+        ("126e 4e23", None), ("136e c328", 43), ("146e c32e", 40), ("146e c32e", None), ("156e c336", 30),
+        ("156e c336", None), ("156e c336", None), ("156e c336", 0),
+    ]  # fmt: skip
+    decoder = new_decoder(MEASUREMENT)
+    for second, (crank, cadence_rpm) in enumerate(logged):
+        readings = decoder.push(bytes.fromhex("2000 0b00" + crank), float(second))
+        cadences = [r.value for r in readings if isinstance(r, Reading) and r.quantity is Quantity.CADENCE]
+        assert [int(cadence) for cadence in cadences] == ([] if cadence_rpm is None else [cadence_rpm])
+
+
 def test_features() -> None:
     assert parse_feature(bytes.fromhex("0c002100")) == CyclingPowerFeature(
         (Feature.WHEEL_REVOLUTIONS, Feature.CRANK_REVOLUTIONS, Feature.TORQUE_BASED), in_distributed_system=True

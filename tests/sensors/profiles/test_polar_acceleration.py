@@ -125,6 +125,14 @@ def test_settings_split_over_two_responses_are_put_together() -> None:
     assert stream.on_control(_ASKED + _STRAP[7:]) == bytes.fromhex("0202 0001c800 01011000 02010800")
 
 
+def test_settings_that_never_end_are_given_up() -> None:
+    stream = AccelerationStream()
+    stream.begin()
+    for _ in range(30):
+        assert stream.on_control(bytes.fromhex("f001020001") + bytes(20)) is None
+    assert (stream.state, stream.ended) == (State.ENDED, Status.INVALID_LENGTH)
+
+
 def test_what_runs_already_is_stopped_and_started_with_our_settings() -> None:
     stream = AccelerationStream()
     stream.begin()
