@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from edge_agent import __version__
 from edge_agent.demo import command as demo_command
 from edge_agent.errors import HeartlineError
+from edge_agent.sensors import cli as sensors_cli
 from edge_agent.store import cli as store_cli
 
 if TYPE_CHECKING:
@@ -56,18 +57,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="edge-agent",
-        description="Heart-rate forecasts, a durable record and MQTT summaries from a heart-rate strap.",
+        description="Heart-rate forecasts, a durable record and MQTT summaries from heart-rate straps.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    run = commands.add_parser("run", help="record from the configured strap until stopped")
+    run = commands.add_parser("run", help="record from the claimed sensors until stopped")
     run.add_argument("--config", type=Path, required=True, metavar="FILE", help="TOML file, see docs/configuration.md")
     run.set_defaults(run=_run)
 
-    scan = commands.add_parser("scan", help="list the heart-rate straps in range")
-    scan.add_argument("--seconds", type=float, default=10.0, help="how long to listen (default: %(default)g)")
-    scan.set_defaults(run=_scan)
+    sensors_cli.add_commands(commands)
 
     demo = commands.add_parser("demo", help="try the whole agent on a virtual strap, radio and broker")
     demo_command.add_arguments(demo)
@@ -91,9 +90,15 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("--state", type=Path, metavar="DIR", help="folder with what was learned of the athlete")
     explain.set_defaults(run=_explain)
 
-    forget = commands.add_parser("forget", help="delete what was learned of an athlete; recorded sessions stay")
-    forget.add_argument("athlete", metavar="NAME")
-    forget.add_argument("--state", type=Path, required=True, metavar="DIR", help="folder given to run or replay")
+    forget = commands.add_parser(
+        "forget", help="delete what was learned of an athlete, or a sensor's claim and bond; recorded sessions stay"
+    )
+    what = forget.add_mutually_exclusive_group(required=True)
+    what.add_argument("athlete", metavar="NAME", nargs="?", help="athlete")
+    what.add_argument("--sensor", metavar="SENSOR", help="address or name of a claimed sensor")
+    where = forget.add_mutually_exclusive_group(required=True)
+    where.add_argument("--state", type=Path, metavar="DIR", help="folder given to run or replay")
+    where.add_argument("--config", type=Path, metavar="FILE", help="configuration that names the folder")
     forget.set_defaults(run=_forget)
 
     store_cli.add_commands(commands)
@@ -113,23 +118,11 @@ def _run(args: argparse.Namespace) -> int:
     from edge_agent.agent.agent import run_until_signalled
     from edge_agent.agent.clock import SystemClock
     from edge_agent.config import load_config
+    from edge_agent.sensors.links.bluez import BlueZHost
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    asyncio.run(run_until_signalled(load_config(args.config), clock=SystemClock()))
+    asyncio.run(run_until_signalled(load_config(args.config), clock=SystemClock(), host=BlueZHost()))
     return 0
-
-
-def _scan(args: argparse.Namespace) -> int:
-    import asyncio
-
-    from edge_agent.sensors.links.scan import scan_for_straps
-
-    straps = asyncio.run(scan_for_straps(args.seconds))
-    for strap in straps:
-        print(f"{strap.address}  {strap.rssi_dbm:4d} dBm  {strap.name}")
-    if not straps:
-        print("no heart-rate strap in range: put it on and moisten its electrodes, most straps sleep until worn")
-    return 0 if straps else FAILED
 
 
 def _replay(args: argparse.Namespace) -> int:
@@ -216,11 +209,21 @@ def _print_explanation(line: ReplayLine) -> None:
 
 
 def _forget(args: argparse.Namespace) -> int:
+    from edge_agent.config import load_config
     from edge_agent.inference.models import WorkoutModel
+    from edge_agent.sensors.links.bluez import BlueZHost
+    from edge_agent.sensors.links.claims import Claims
     from edge_agent.store.journal import Journal
 
-    with Journal(args.state):  # nobody may be learning it anew right now
-        forgotten = WorkoutModel(args.state).athletes.forget(args.athlete)
+    config = load_config(args.config) if args.config else None
+    directory = config.store.directory if config else args.state
+    if args.sensor:
+        listed = config.listed_sensors if config else ()
+        forgotten = sensors_cli.forget_sensor(args.sensor, Claims(directory), listed, BlueZHost())
+        print("forgotten" if forgotten else "no such sensor is claimed here")
+        return 0 if forgotten else FAILED
+    with Journal(directory):  # nobody may be learning it anew right now
+        forgotten = WorkoutModel(directory).athletes.forget(args.athlete)
     print("forgotten" if forgotten else "nothing was learned of this athlete here")
     return 0 if forgotten else FAILED
 

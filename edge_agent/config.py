@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -9,9 +10,24 @@ import msgspec
 
 from edge_agent.errors import ConfigError
 
+AthleteName = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+
+
+class Role(StrEnum):
+    """What a sensor is to the agent: which service it has to have, and which of its measurements are taken."""
+
+    HEART_RATE = "heart_rate"
+    TREADMILL = "treadmill"
+    BIKE = "bike"
+    ROWER = "rower"
+    CROSS_TRAINER = "cross_trainer"
+    FOOT_POD = "foot_pod"
+    SPEED_CADENCE = "speed_cadence"
+    POWER = "power"
+
 
 class StrapConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which strap to connect to; any other is left alone.
+    """The short form of one heart-rate sensor, that of `[athlete]`.
 
     Attributes:
         address: its Bluetooth address, as `edge-agent scan` prints it.
@@ -22,19 +38,53 @@ class StrapConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str | None = None
 
     def __post_init__(self) -> None:
-        if not (self.address or self.name):
-            msg = "needs `address` or `name` (see `edge-agent scan`)"
+        _require_address_or_name(self.address, self.name)
+
+
+class SensorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A sensor that is claimed: connected to and listened to; any other is left alone.
+
+    Attributes:
+        role: what it is.
+        address: its Bluetooth address; for a bonded one its identity, which stays when its address changes.
+        name: its advertised name; instead of the address or together with it.
+        athlete: whose body or machine it is on; None for the one of `[athlete]`.
+        bonded: whether the link has to be encrypted with a bond that `edge-agent pair --bond` made.
+    """
+
+    role: Role
+    address: str | None = None
+    name: str | None = None
+    athlete: AthleteName | None = None
+    bonded: bool = False
+
+    def __post_init__(self) -> None:
+        _require_address_or_name(self.address, self.name)
+        if self.bonded and not self.address:
+            msg = "`bonded` needs `address`: a bond is with one sensor, a name can be anybody's"
             raise ValueError(msg)
+
+    def matches(self, address: str, name: str | None) -> bool:
+        """Whether a sensor that shows itself like this is the one that is meant."""
+        return (self.address is None or self.address.casefold() == address.casefold()) and (
+            self.name is None or self.name == name
+        )
+
+
+def _require_address_or_name(address: str | None, name: str | None) -> None:
+    if not (address or name):
+        msg = "needs `address` or `name` (see `edge-agent scan`)"
+        raise ValueError(msg)
 
 
 class AthleteConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Who wears the strap.
+    """Who wears the sensors that name no other athlete.
 
     Attributes:
         name: label of the athlete in the record and in summaries.
     """
 
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=100)] = "athlete"
+    name: AthleteName = "athlete"
 
 
 class StoreConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -84,12 +134,34 @@ class MqttConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AgentConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All of it."""
+    """All of it.
 
-    strap: StrapConfig
+    Attributes:
+        store: where the record is kept.
+        strap: one heart-rate sensor in short.
+        sensors: every other one; the order says who wins where two give the same quantity.
+        athlete: who wears what names nobody.
+        mqtt: the broker.
+    """
+
     store: StoreConfig
+    strap: StrapConfig | None = None
+    sensors: tuple[SensorConfig, ...] = ()
     athlete: AthleteConfig = AthleteConfig()
     mqtt: MqttConfig | None = None
+
+    def __post_init__(self) -> None:
+        addresses = [sensor.address.casefold() for sensor in self.listed_sensors if sensor.address]
+        if twice := {address for address in addresses if addresses.count(address) > 1}:
+            msg = f"sensor {min(twice).upper()} is listed twice; one sensor has one role"
+            raise ValueError(msg)
+
+    @property
+    def listed_sensors(self) -> tuple[SensorConfig, ...]:
+        """The sensors of this file in order of preference, the short form first."""
+        if self.strap is None:
+            return self.sensors
+        return (SensorConfig(Role.HEART_RATE, self.strap.address, self.strap.name), *self.sensors)
 
 
 def load_config(path: Path) -> AgentConfig:

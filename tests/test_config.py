@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.config import load_config, read_password
+from edge_agent.config import Role, SensorConfig, load_config, read_password
 from edge_agent.errors import ConfigError
 
 MINIMAL = '[strap]\nname = "HR 1"\n[store]\ndirectory = "data"\n'
@@ -20,9 +20,20 @@ def write(tmp_path: Path, text: str) -> Path:
 
 def test_a_strap_and_a_folder_are_enough_and_then_nothing_is_sent(tmp_path: Path) -> None:
     config = load_config(write(tmp_path, MINIMAL))
-    assert config.strap.name == "HR 1"
-    assert config.strap.address is None
+    assert config.listed_sensors == (SensorConfig(Role.HEART_RATE, name="HR 1"),)
     assert config.mqtt is None
+
+
+def test_sensors_are_listed_by_role_in_order_of_preference_the_short_form_first(tmp_path: Path) -> None:
+    text = MINIMAL + (
+        '[[sensors]]\nrole = "treadmill"\naddress = "F0:00:00:00:00:02"\n'
+        '[[sensors]]\nrole = "heart_rate"\naddress = "F0:00:00:00:00:03"\nathlete = "bob"\nbonded = true\n'
+    )
+    assert load_config(write(tmp_path, text)).listed_sensors == (
+        SensorConfig(Role.HEART_RATE, name="HR 1"),
+        SensorConfig(Role.TREADMILL, address="F0:00:00:00:00:02"),
+        SensorConfig(Role.HEART_RATE, address="F0:00:00:00:00:03", athlete="bob", bonded=True),
+    )
 
 
 def test_relative_paths_count_from_the_file(tmp_path: Path) -> None:
@@ -38,7 +49,14 @@ def test_relative_paths_count_from_the_file(tmp_path: Path) -> None:
     ("text", "reason"),
     [
         ("[strap\n", "agent.toml: .*end of a table"),
-        ('[store]\ndirectory = "d"\n', r"missing required field `strap`"),
+        ('[strap]\nname = "x"\n', r"missing required field `store`"),
+        (
+            MINIMAL + '[[sensors]]\nrole = "kettle"\nname = "x"\n',
+            r"Invalid enum value 'kettle'.*\$\.sensors\[0\]\.role",
+        ),
+        (MINIMAL + '[[sensors]]\nrole = "power"\n', r"needs `address` or `name`.*\$\.sensors\[0\]"),
+        (MINIMAL + '[[sensors]]\nrole = "power"\nname = "x"\nbonded = true\n', r"`bonded` needs `address`"),
+        (MINIMAL + 2 * '[[sensors]]\nrole = "power"\naddress = "F0:00:00:00:00:01"\n', r"01 is listed twice"),
         ('[strap]\n[store]\ndirectory = "d"\n', r"needs `address` or `name`.*\$\.strap"),
         (MINIMAL + '[mqtt]\nhost = "b"\nport = 0\n', r"\$\.mqtt\.port"),
         (MINIMAL + '[mqtt]\nhost = "b"\ntopic_prefix = "a/#"\n', r"\$\.mqtt\.topic_prefix"),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from edge_agent.agent.clock import Clock
 from edge_agent.inference.models import WorkoutModel
-from edge_agent.sensors.profiles.heart_rate import HeartRateMeasurement
-from edge_agent.signals.alignment import SecondGrid, valid_heart_rate_bpm
+from edge_agent.sensors.profiles.readings import Reading
+from edge_agent.signals.alignment import HeartRate, SecondGrid
 from edge_agent.store.identifiers import uuid7
 from edge_agent.store.journal import Journal
 from edge_agent.store.sessions import NewSession
@@ -49,9 +49,13 @@ class LiveSession:
         """Whether there has been no heart rate for so long that the session is over."""
         return self._idle_s >= IDLE_S
 
-    def add(self, measurement: HeartRateMeasurement, arrival_s: float) -> None:
-        """Take a measurement."""
-        self._grid.add(measurement, arrival_s)
+    def add(self, heart_rate: HeartRate, at_s: float) -> None:
+        """Take a heart rate."""
+        self._grid.add(heart_rate, at_s)
+
+    def add_load(self, load: Reading) -> None:
+        """Take a value of a load, as `load_of` gives it."""
+        self._grid.add_load(load)
 
     def advance(self) -> None:
         """Forecast and journal every second that is over."""
@@ -75,8 +79,3 @@ class LiveSession:
         if self._row is None:
             return None
         return self._journal.close_session(self._row, interrupted=False, enqueue=enqueue)
-
-
-def begins_session(measurement: HeartRateMeasurement) -> bool:
-    """Whether a measurement is worth a session: a strap on the table is not."""
-    return valid_heart_rate_bpm(measurement) is not None

@@ -18,23 +18,29 @@ from pathlib import Path
 
 from bumble.device import Device
 from bumble.hci import Address
+from bumble.keys import JsonKeyStore
 from bumble.transport import open_transport
 
 from edge_agent.agent.agent import run_until_signalled
 from edge_agent.agent.clock import SystemClock
 from edge_agent.config import AgentConfig, load_config
 from edge_agent.demo.bleak_bumble import install
+from edge_agent.demo.bumble_host import BumbleHost
 from edge_agent.errors import HeartlineError, LinkError
 
 BAD_INPUT = 2
 
 
 @asynccontextmanager
-async def hci_device(transport: str) -> AsyncIterator[tuple[Device, asyncio.Future[None]]]:
+async def hci_device(
+    transport: str, *, address: Address = Address.ANY_RANDOM, keys: Path | None = None
+) -> AsyncIterator[tuple[Device, asyncio.Future[None]]]:
     """A powered-on bumble device on a controller, e.g. one of `edge_agent.demo.radio`.
 
     Args:
         transport: bumble transport specification.
+        address: its own; without one, bumble makes a static random one.
+        keys: file of its bonds; without one, they are lost with the device.
 
     Yields:
         The device, and what is done when its controller is gone.
@@ -48,8 +54,9 @@ async def hci_device(transport: str) -> AsyncIterator[tuple[Device, asyncio.Futu
         msg = f"{transport}: no Bluetooth controller there ({error}); start the virtual radio first"
         raise LinkError(msg) from error
     async with hci:
-        # Without an address of its own, bumble makes a static random one.
-        device = Device.with_hci("Heartline", Address.ANY_RANDOM, hci.source, hci.sink)
+        device = Device.with_hci("Heartline", address, hci.source, hci.sink)
+        if keys is not None:
+            device.keystore = JsonKeyStore(str(address), str(keys))
         await device.power_on()
         yield device, hci.source.terminated
 
@@ -59,7 +66,7 @@ async def _run(config: AgentConfig, *, transport: str, speed: float) -> None:
         # No radio, no demo: end in good order, rather than search for a strap for ever.
         gone.add_done_callback(_stop)
         with install(device):
-            await run_until_signalled(config, clock=SystemClock(speed))
+            await run_until_signalled(config, clock=SystemClock(speed), host=BumbleHost(device))
         if gone.done():
             msg = f"{transport}: the Bluetooth controller went away; was the demo stopped?"
             raise LinkError(msg)

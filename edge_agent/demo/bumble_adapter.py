@@ -19,6 +19,17 @@ class Adapter:
         self._scanners = 0
         self._connecting = asyncio.Lock()  # a controller makes one connection at a time
 
+    def identity(self, address: hci.Address) -> hci.Address:
+        """Whose address this is: the identity behind a resolvable one that there is a key for, else itself."""
+        resolver = self.device.address_resolver
+        known = resolver.resolve(address) if resolver and address.is_resolvable else None
+        return known or address
+
+    async def is_bonded(self, address: hci.Address) -> bool:
+        """Whether there is a key for this identity."""
+        keys = self.device.keystore
+        return keys is not None and await keys.get(str(address)) is not None
+
     async def start_scanning(self, *, active: bool) -> None:
         """Scan for one scanner more.
 

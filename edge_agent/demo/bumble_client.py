@@ -72,12 +72,12 @@ class BumbleClient(BaseBleakClient):
             raise BleakError(msg)
         if self._peer_device is None:
             self._peer_device = await self._find()
-        connection = await self._adapter.connect(self._peer_device.details, timeout_s=self._timeout)
+        connection = await self._adapter.connect(self._peer_device.details["address"], timeout_s=self._timeout)
         self._connection = connection
         connection.once(Connection.EVENT_DISCONNECTION, self._on_disconnection)
         try:
-            if pair:
-                await self.pair()
+            if pair or await self._adapter.is_bonded(connection.peer_address):
+                await self.pair()  # a bonded link is encrypted at once, as BlueZ does it
             peer = Peer(connection)
             async with self._operation():
                 await peer.request_mtu(_ATT_MTU_WANTED)
@@ -136,10 +136,11 @@ class BumbleClient(BaseBleakClient):
             BleakError: the peer refused.
         """
         connection = self._connected()
-        keys = self._adapter.device.keystore
-        bonded = keys is not None and await keys.get(str(connection.peer_address)) is not None
+        bonded = await self._adapter.is_bonded(connection.peer_address)
         async with self._operation():
             await (connection.encrypt() if bonded else connection.pair())
+        # The identity, now that it is known.
+        self.address = connection.peer_address.to_string(with_type_qualifier=False)
 
     async def unpair(self) -> None:
         """Forget the bond and disconnect."""
@@ -235,3 +236,6 @@ class BumbleClient(BaseBleakClient):
                 msg = "Not connected: the link was lost"
                 raise BleakError(msg) from error
             raise
+        if cancelled_from_outside():
+            # bumble uses asyncio.wait_for; up to Python 3.11 that forgets a cancellation that comes with the answer.
+            raise asyncio.CancelledError

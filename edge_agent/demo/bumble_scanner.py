@@ -54,7 +54,8 @@ class BumbleScanner(BaseBleakScanner):
 
     def _on_advertisement(self, advertisement: Advertisement) -> None:
         data = _advertisement_data(advertisement)
-        address = advertisement.address.to_string(with_type_qualifier=False)
+        identity = self._adapter.identity(advertisement.address)
+        address = identity.to_string(with_type_qualifier=False)
         if address in self.seen_devices:
             earlier = self.seen_devices[address][1]
             data = data._replace(
@@ -64,7 +65,18 @@ class BumbleScanner(BaseBleakScanner):
                 service_uuids=sorted({*earlier.service_uuids, *data.service_uuids}),
             )
         if self.is_allowed_uuid(data.service_uuids):
-            found = self.create_or_update_device(address, address, data.local_name, advertisement.address, data)
+            found = self.create_or_update_device(
+                address,
+                address,
+                data.local_name,
+                # What BlueZ's backend tells of a device, and the address that it answers to now.
+                {
+                    "props": {"AddressType": "public" if identity.is_public else "random"},
+                    "address": advertisement.address,
+                },
+                data,
+            )
+            found.details["address"] = advertisement.address
             self.call_detection_callbacks(found, data)
 
 

@@ -24,7 +24,20 @@ LOOPBACK = "127.0.0.1"
 
 
 class VirtualController(Controller):
-    """A controller whose connection attempts can be cancelled and whose links can break."""
+    """A controller whose connection attempts can be cancelled and whose links can break.
+
+    Attributes:
+        rssi_dbm: how strong others hear it.
+    """
+
+    rssi_dbm = -50
+
+    def send_hci_packet(self, packet: hci.HCI_Packet) -> None:
+        """Hand a packet to the host; a report of an advertisement with the signal strength of its sender."""
+        if isinstance(packet, hci.HCI_LE_Advertising_Report_Event | hci.HCI_LE_Extended_Advertising_Report_Event):
+            for report in packet.reports:
+                report.rssi = getattr(self.link.find_le_controller(report.address), "rssi_dbm", report.rssi)
+        super().send_hci_packet(packet)
 
     def on_hci_le_create_connection_cancel_command(
         self, _command: hci.HCI_LE_Create_Connection_Cancel_Command
@@ -112,9 +125,9 @@ class VirtualRadio:
 
 
 @asynccontextmanager
-async def virtual_radio() -> AsyncIterator[VirtualRadio]:
-    """Open the air and its HCI port for as long as the context lasts."""
-    link = LocalLink()  # type: ignore[no-untyped-call] # bumble leaves it untyped
+async def virtual_radio(link: LocalLink | None = None) -> AsyncIterator[VirtualRadio]:
+    """Open the air, or an HCI port more to one that is open, for as long as the context lasts."""
+    link = link or LocalLink()  # type: ignore[no-untyped-call] # bumble leaves it untyped
     hosts: set[asyncio.WriteTransport] = set()
     server = await asyncio.get_running_loop().create_server(lambda: _HciClient(link, hosts), LOOPBACK, 0)
     try:

@@ -36,7 +36,8 @@ ROOMS = {
     _CONFIG: Room((_ERRORS,), ("msgspec",)),
     "edge_agent.sensors": Room(),
     _PROFILES: Room((_ERRORS,), pure=True),
-    _LINKS: Room((_ERRORS, _CONFIG, _PROFILES), ("bleak",)),
+    _LINKS: Room((_ERRORS, _CONFIG, _PROFILES), ("bleak", "dbus_fast", "msgspec")),
+    "edge_agent.sensors.cli": Room(("edge_agent",)),
     _SIGNALS: Room((_PROFILES,), ("numpy",), pure=True),
     _RECORDINGS: Room(
         (_ERRORS, f"{_SIGNALS}.acceleration", f"{_SIGNALS}.frame"), ("fitdecode", "msgspec", "numpy", "tcxreader")

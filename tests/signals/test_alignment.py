@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.sensors.profiles.heart_rate import HeartRateMeasurement
-from edge_agent.signals.alignment import HOLD_S, SecondGrid
+from edge_agent.sensors.profiles.heart_rate import HeartRateMeasurement, readings
+from edge_agent.sensors.profiles.readings import Acceleration, Quantity, Reading
+from edge_agent.signals.alignment import HOLD_S, HeartRate, SecondGrid, heart_rate_of, load_of
 from edge_agent.signals.frame import Frame
 
 
-def beat(heart_rate_bpm: int, *, contact: bool | None = True, rr_ms: tuple[float, ...] = ()) -> HeartRateMeasurement:
-    return HeartRateMeasurement(heart_rate_bpm, contact, None, rr_ms)
+def beat(heart_rate_bpm: int, *, contact: bool | None = True, rr_ms: tuple[float, ...] = ()) -> HeartRate:
+    return heart_rate_of(list(readings(HeartRateMeasurement(heart_rate_bpm, contact, 3, rr_ms), 0.0)))
 
 
-def frames(arrivals: list[tuple[float, HeartRateMeasurement]], seconds: int) -> list[Frame]:
+def frames(arrivals: list[tuple[float, HeartRate]], seconds: int) -> list[Frame]:
     grid = SecondGrid(arrivals[0][0])
-    for arrival_s, measurement in arrivals:
-        grid.add(measurement, arrival_s)
+    for arrival_s, heart_rate in arrivals:
+        grid.add(heart_rate, arrival_s)
     return [grid.next_frame() for _ in range(seconds)]
 
 
@@ -61,3 +63,39 @@ def test_a_heart_rate_no_heart_has_is_none() -> None:
 
 def test_contact_that_cannot_be_told_is_no_reason_for_doubt() -> None:
     assert rates(frames([(0.0, beat(60, contact=None))], 1)) == [60]
+
+
+def loads(arrivals: list[tuple[float, Quantity, float]], seconds: int) -> list[Frame]:
+    grid = SecondGrid(0.0)
+    for at_s, quantity, value in arrivals:
+        load = load_of(Reading(quantity, value, at_s))
+        assert load is not None
+        grid.add_load(load)
+    return [grid.next_frame() for _ in range(seconds)]
+
+
+def test_loads_that_come_several_times_a_second_are_averaged() -> None:
+    first, second = loads([(t / 4, Quantity.POWER, 200.0 + t) for t in range(6)], 2)
+    assert first.power_w == 200.5  # of the two in the half second before the grid's first edge
+    assert second.power_w == 203.5
+
+
+def test_a_load_is_bridged_like_a_heart_rate_and_then_missing() -> None:
+    played = loads([(0.0, Quantity.SPEED, 3.0)], 6)
+    assert [frame.speed_mps for frame in played] == [3.0, 3.0, 3.0, None, None, None]
+
+
+def test_steps_of_both_feet_are_twice_the_cadence() -> None:
+    assert loads([(0.0, Quantity.STEP_RATE, 172.0)], 1)[0].cadence_rpm == 86.0
+
+
+def test_a_machines_grade_becomes_an_altitude_while_it_moves() -> None:
+    both = [(float(t), q, v) for t in range(3) for q, v in ((Quantity.SPEED, 2.0), (Quantity.GRADE, 0.75))]
+    assert [frame.altitude_m for frame in loads(both, 3)] == pytest.approx([1.2, 2.4, 3.6])
+    assert loads([(0.0, Quantity.GRADE, 0.05)], 1)[0].altitude_m is None
+
+
+def test_what_no_frame_holds_is_no_load() -> None:
+    assert load_of(Reading(Quantity.DISTANCE, 1.0, 0.0)) is None
+    assert load_of(Acceleration((0.0,), ((0.0, 0.0, 9.8),))) is None
+    assert heart_rate_of([Acceleration((0.0,), ((0.0, 0.0, 9.8),))]) == HeartRate(None)

@@ -1,0 +1,165 @@
+"""Records every athlete's sensors: which of them counts, and from when to when there is a session."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from edge_agent.agent.arbitration import Arbiter
+from edge_agent.agent.clock import Clock
+from edge_agent.agent.session import LiveSession
+from edge_agent.config import AgentConfig, Role, SensorConfig
+from edge_agent.inference.models import WorkoutModel
+from edge_agent.sensors.links.states import SignalState
+from edge_agent.sensors.links.supervisor import Packet
+from edge_agent.sensors.profiles.readings import Quantity
+from edge_agent.signals.alignment import heart_rate_of, load_of
+from edge_agent.store.journal import Journal
+from edge_agent.sync.outbox import OutboxSync
+
+log = logging.getLogger(__name__)
+
+
+class Recorder:
+    """Gives each packet to the athlete whose sensor sent it, and advances every session, second by second."""
+
+    def __init__(self, config: AgentConfig, journal: Journal, sync: OutboxSync | None, clock: Clock) -> None:
+        self._default_athlete = config.athlete.name
+        self._journal = journal
+        self._sync = sync
+        self._clock = clock
+        self._model = WorkoutModel(config.store.directory, cache=config.store.directory)
+        self._athletes: dict[str, _AthleteRecorder] = {}
+        self._begun = asyncio.Event()
+        log.info("model: workout %s, %s", self._model.version, self._model.form)
+
+    def close_interrupted(self) -> None:
+        """Close what an earlier run could not."""
+        for session in self._journal.open_sessions():
+            self._journal.close_session(session, interrupted=True, enqueue=self._sync is not None)
+            log.warning("session: an interrupted one was closed; none of its recorded seconds is lost")
+            self._notify()
+
+    def arrange(self, sensors: Sequence[tuple[str, SensorConfig]]) -> None:
+        """Take note of the sensors there are, by label, in order of preference."""
+        orders: dict[str, list[str]] = {}
+        for label, sensor in sensors:
+            orders.setdefault(sensor.athlete or self._default_athlete, []).append(label)
+        for athlete, order in orders.items():
+            if athlete not in self._athletes:
+                self._athletes[athlete] = _AthleteRecorder(athlete, self._journal, self._model, self._clock)
+            self._athletes[athlete].arrange(order)
+
+    def sources(self) -> dict[str, dict[Quantity, str]]:
+        """By athlete and quantity, the label of the sensor that counts."""
+        return {name: athlete.sources() for name, athlete in self._athletes.items()}
+
+    def take(self, packet: Packet) -> None:
+        """Take a packet, as it arrives."""
+        athlete = self._athletes[packet.sensor.athlete or self._default_athlete]
+        if athlete.take(packet):
+            self._begun.set()
+
+    async def run(self) -> None:
+        """Advance the sessions until cancelled."""
+        while True:
+            await self._begun.wait()
+            while recording := [athlete for athlete in self._athletes.values() if athlete.due_s is not None]:
+                due_s = min(athlete.due_s or 0.0 for athlete in recording)
+                await self._clock.sleep(due_s - self._clock.monotonic_s())
+                for athlete in recording:
+                    if athlete.advance():
+                        self._close(athlete)
+            self._begun.clear()
+
+    def close(self) -> None:
+        """End every session that there is."""
+        for athlete in self._athletes.values():
+            self._close(athlete)
+
+    def _close(self, athlete: _AthleteRecorder) -> None:
+        if athlete.close(enqueue=self._sync is not None):
+            self._notify()
+
+    def _notify(self) -> None:
+        if self._sync is not None:
+            self._sync.notify()
+
+
+class _AthleteRecorder:
+    """One athlete: opens a session when a heart rate comes, and closes it when none has come for long."""
+
+    def __init__(self, athlete: str, journal: Journal, model: WorkoutModel, clock: Clock) -> None:
+        self._athlete = athlete
+        self._journal = journal
+        self._model = model
+        self._clock = clock
+        self._order: Sequence[str] = ()
+        self._arbiters: dict[Quantity, Arbiter] = {}
+        self._session: LiveSession | None = None
+
+    @property
+    def due_s(self) -> float | None:
+        """Monotonic time at which the next second is over; None without a session."""
+        return None if self._session is None else self._session.due_s
+
+    def arrange(self, order: Sequence[str]) -> None:
+        """Take note of the sensors there are, by label, in order of preference."""
+        self._order = order
+        for arbiter in self._arbiters.values():
+            arbiter.order = tuple(order)
+
+    def sources(self) -> dict[Quantity, str]:
+        """By quantity, the label of the sensor that counts."""
+        return {quantity: arbiter.winner for quantity, arbiter in self._arbiters.items() if arbiter.winner}
+
+    def take(self, packet: Packet) -> bool:
+        """Take a packet; whether a session has begun with it."""
+        if packet.sensor.role is not Role.HEART_RATE:
+            self._take_loads(packet)
+            return False
+        heart_rate = heart_rate_of(packet.readings)
+        good = heart_rate.bpm is not None and packet.signal is SignalState.LIVE
+        if not self._counts(Quantity.HEART_RATE, packet, good=good):
+            return False
+        begins = self._session is None and heart_rate.bpm is not None  # a strap on the table is worth no session
+        if begins:
+            self._session = LiveSession(
+                self._journal, self._model, clock=self._clock, athlete=self._athlete, first_arrival_s=packet.at_s
+            )
+            log.info("session: begun")
+        if self._session is not None:
+            self._session.add(heart_rate, packet.at_s)
+        return begins
+
+    def _take_loads(self, packet: Packet) -> None:
+        for reading in packet.readings:
+            load = load_of(reading)
+            if load is not None and self._counts(load.quantity, packet, good=True) and self._session is not None:
+                self._session.add_load(load)
+
+    def _counts(self, quantity: Quantity, packet: Packet, *, good: bool) -> bool:
+        arbiter = self._arbiters.setdefault(quantity, Arbiter(self._order))
+        before = arbiter.winner
+        counts = arbiter.offer(packet.label, packet.at_s, good=good)
+        if arbiter.winner != before:
+            log.info("%s: from %s", quantity.value, arbiter.winner)
+        return counts
+
+    def advance(self) -> bool:
+        """Record the seconds that are over; whether the session is over with them."""
+        if self._session is None:
+            return False
+        self._session.advance()
+        return self._session.idle
+
+    def close(self, *, enqueue: bool) -> bool:
+        """End the session, if there is one; whether a summary was made."""
+        if self._session is None:
+            return False
+        session, self._session = self._session, None
+        summary = session.close(enqueue=enqueue)
+        if summary is not None:
+            log.info("session: closed, %d s recorded", summary.recorded_s)
+        return summary is not None
