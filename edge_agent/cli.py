@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0 when all of it happened, 1 when some of it did not, 2 when the input is at fault.
     """
-    # Before numpy is loaded: the largest matrix here has 127 rows, and a second core costs more time than it saves.
+    # Before numpy is loaded: the largest matrix here has 290 rows, and a second core costs more time than it saves.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     args = _parser().parse_args(argv)
     try:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import os
+
+# As the commands do, and before numpy: BLAS threads wait for each other by spinning, which on a busy machine takes ten
+# times as long as one thread does.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # Before tensorflow: tflite-runtime fails in a process that has loaded tensorflow's copy of it first.
 with contextlib.suppress(ImportError):
     import tflite_runtime.interpreter  # noqa: F401
 
-import os
 from pathlib import Path
 
 import pytest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import msgspec
@@ -20,6 +20,8 @@ from edge_agent.inference.runtime import Cell
 from edge_agent.signals.frame import Frame
 from training.alert import Alert, score_alert
 from training.dataset import HORIZONS_S, Session, make_session
+from training.disturb import disturbed
+from training.reference import HIDDEN, LAGS, Reference, ReferenceAthlete
 
 LSTM = "lstm"
 MIXTURE = "mixture"
@@ -41,6 +43,7 @@ class Played:
         mixture: the same from the expert mixture of an athlete who was unknown before the first session.
         before_s: seconds of the athlete that had been played before.
         second_us: median time of one second of the mixture in microseconds.
+        references: the same as `mixture` from each of `training.reference`, if they were asked for.
     """
 
     session: Session
@@ -48,6 +51,11 @@ class Played:
     mixture: NDArray[np.float32]
     before_s: int
     second_us: float
+    references: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+
+    def made(self, method: str) -> NDArray[np.float32]:
+        """What a method forecast."""
+        return {LSTM: self.lstm, MIXTURE: self.mixture, **self.references}[method]
 
 
 # Inputs, in words, to everybody's sessions as played with them.
@@ -60,7 +68,7 @@ class Skill(msgspec.Struct, frozen=True):
     Every second counts whose heart rate is known without a gap until the horizon, from the first one of a session on.
 
     Attributes:
-        method: `lstm` or `mixture`.
+        method: `lstm`, `mixture` or a reference.
         inputs: what it was given.
         ratios: absolute error over persistence's, by horizon, over all sessions.
         halves: the same over the first and over the second half of the athlete's sessions; NaN where there is none.
@@ -81,7 +89,7 @@ class AthleteScore(msgspec.Struct, frozen=True):
     Attributes:
         person: who.
         sessions: that were scored.
-        skills: of both forecasters, with load where there is any, and from heart rate alone.
+        skills: of every forecaster, with load where there is any, and from heart rate alone.
     """
 
     person: str
@@ -110,25 +118,37 @@ def _when(session: Session) -> tuple[float, str]:
     return (0.0 if started_at is None else started_at.timestamp(), session.recording.session)
 
 
-def play_everybody(bundle: Bundle, cell: Cell, sessions: Sequence[Session]) -> Playthrough:
-    """Play everybody's sessions, each athlete unknown at first; once with all sensors, once with the strap alone."""
+def play_everybody(bundle: Bundle, cell: Cell, sessions: Sequence[Session], *, references: bool = False) -> Playthrough:
+    """Play everybody's sessions, each athlete unknown at first; once with all sensors, once with the strap alone.
+
+    Args:
+        bundle: of the workout model.
+        cell: of that bundle.
+        sessions: to play.
+        references: whether `training.reference` plays them too.
+    """
     athletes = list(by_athlete(sessions).values())
     alone = [[strap_alone(s) for s in own] for own in athletes]
     return {
-        inputs: [played for own in everybody for played in play(bundle, cell, own)]
+        inputs: [played for own in everybody for played in play(bundle, cell, own, references=references)]
         for inputs, everybody in ((WITH_LOAD, athletes), (HEART_RATE, alone))
     }
 
 
-def play(bundle: Bundle, cell: Cell, sessions: Sequence[Session]) -> list[Played]:
+def play(bundle: Bundle, cell: Cell, sessions: Sequence[Session], *, references: bool = False) -> list[Played]:
     """Play one athlete's sessions, the first as if nothing were known of the athlete."""
     athlete = new_athlete(bundle.manifest)
+    compared = {name: ReferenceAthlete(name) for name in (LAGS, HIDDEN) if references}
     played: list[Played] = []
     before_s = 0
     for session in sessions:
         lstm, _ = forecast(WorkoutForecaster(bundle, cell), session)
         mixture, took_us = forecast(AthleteForecaster(WorkoutForecaster(bundle, cell), athlete), session)
-        played.append(Played(session, lstm, mixture, before_s, took_us))
+        beside = {
+            name: forecast(Reference(WorkoutForecaster(bundle, cell), known), session)[0]
+            for name, known in compared.items()
+        }
+        played.append(Played(session, lstm, mixture, before_s, took_us, beside))
         before_s += len(session.x)
     return played
 
@@ -173,8 +193,22 @@ def score_athletes(playthrough: Playthrough) -> list[AthleteScore]:
         }
         if all(len(p.session.recording.channels) == 1 for p in own[WITH_LOAD]):
             del own[WITH_LOAD]
-        skills = [skill(played, method, inputs) for inputs, played in own.items() for method in (LSTM, MIXTURE)]
+        skills = [
+            skill(played, method, inputs)
+            for inputs, played in own.items()
+            for method in (*played[0].references, LSTM, MIXTURE)
+        ]
         scores.append(AthleteScore(person, len(own[HEART_RATE]), skills))
+    return scores
+
+
+def score_disturbed(bundle: Bundle, cell: Cell, sessions: Sequence[Session]) -> list[AthleteScore]:
+    """Score everybody who has sessions enough, the sessions made strange in several ways."""
+    scores = []
+    for person, own in by_athlete(sessions).items():
+        for kind, spoiled in disturbed(own, seed=0).items():
+            (score,) = score_athletes(play_everybody(bundle, cell, spoiled, references=True))
+            scores.append(msgspec.structs.replace(score, person=f"{person}, {kind}"))
     return scores
 
 
@@ -201,11 +235,11 @@ def skill(played: Sequence[Played], method: str, inputs: str) -> Skill:
     """Score one athlete's sessions, in the order they were played."""
     errors, changes, inside, settled = [], [], [], []
     for p in played:
-        q = (p.lstm if method == LSTM else p.mixture).reshape(len(p.session.x), len(HORIZONS_S), len(QUANTILES))
+        q = p.made(method).reshape(len(p.session.x), len(HORIZONS_S), len(QUANTILES))
         change_bpm = p.session.change_bpm
         errors.append(np.nansum(np.abs(change_bpm - q[..., 1]), axis=0))
         changes.append(np.nansum(np.abs(change_bpm), axis=0))
-        late = ~np.isnan(change_bpm) & (np.arange(len(change_bpm)) + p.before_s >= SETTLED_S)[:, None]
+        late = ~np.isnan(change_bpm + q[..., 0]) & (np.arange(len(change_bpm)) + p.before_s >= SETTLED_S)[:, None]
         inside.append(((q[..., 0] <= change_bpm) & (change_bpm <= q[..., -1]) & late).sum(axis=0))
         settled.append(late.sum(axis=0))
     half = len(played) // 2

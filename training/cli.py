@@ -22,6 +22,8 @@ _NEEDED = ("tensorflow", "sklearn", "matplotlib", "jinja2", "tqdm", "distributed
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
+    # Before numpy is loaded: TensorFlow has threads of its own, and what else is solved here is small.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     arguments = _parser().parse_args(argv)
     try:
         _check_extras()

@@ -17,6 +17,11 @@ from training.workout.evaluate import OURS, DataSetScore, Drift, Method
 # What "never worse than showing the last value" allows: noise of a finite number of seconds.
 _NOT_WORSE = 1.01
 
+_REFERENCES = (
+    "Least squares (recursive, plain, on features alone or with the LSTM's hidden state, mixed with the last value) is "
+    "what one would write in an afternoon, and learns from the same seconds."
+)
+
 
 class SeedRun(msgspec.Struct, frozen=True):
     """One seed's training.
@@ -41,6 +46,7 @@ class Results(msgspec.Struct, frozen=True):
         horizons_s: seconds ahead.
         data_sets: scores by data set.
         athletes: everybody that could be left out of a training, played with a cell that was trained on the others.
+        disturbed: those with sessions enough, the sessions made strange (`training.disturb`).
         seeds: the runs behind the shipped cell.
         chosen_seed: the one with the lowest validation loss, which is kept.
         drift: of carried state, None when the sessions are too short.
@@ -51,6 +57,7 @@ class Results(msgspec.Struct, frozen=True):
     horizons_s: list[int]
     data_sets: list[DataSetScore]
     athletes: list[AthleteScore]
+    disturbed: list[AthleteScore]
     seeds: list[SeedRun]
     chosen_seed: int
     drift: Drift | None
@@ -82,7 +89,7 @@ def verdict(results: Results) -> str:
 def _never_worse(results: Results) -> str:
     ratios = [
         (ratio, f"{athlete.person} at {horizon_s} s, {skill.inputs} ({ratio:.2f})")
-        for athlete in results.athletes
+        for athlete in (*results.athletes, *results.disturbed)
         for skill in athlete.skills
         if skill.method == MIXTURE
         for horizon_s, ratio in zip(results.horizons_s, skill.ratios, strict=True)
@@ -122,7 +129,17 @@ def markdown(results: Results, images: Sequence[tuple[str, str]]) -> str:
         *(_section(score) for score in results.data_sets),
     ]
     if results.athletes:
-        parts += ["## Athletes that the cell has not seen", athletes_table(results.athletes)]
+        parts += [
+            "## Athletes that the cell has not seen",
+            _REFERENCES,
+            athletes_table(results.athletes),
+        ]
+    if results.disturbed:
+        parts += [
+            "## Sessions made strange",
+            "The same, of other sessions each, as recorded and spoiled in four ways (`training/disturb.py`).",
+            athletes_table(results.disturbed),
+        ]
     parts += [
         *(f"![{caption}]({name})\n\n*{caption}*" for name, caption in images),
         "## Carried state",

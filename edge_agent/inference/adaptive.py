@@ -13,9 +13,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.inference.athlete import EXPERTS, AthleteState
+from edge_agent.inference.athlete import EXPERTS, UNIT_BPM, AthleteState
 from edge_agent.inference.forecast import HORIZONS_S, NO_FORECAST, Forecast, View, WorkoutForecaster, as_forecast
-from edge_agent.inference.personal import RESIDUAL_LIMIT_BPM
+from edge_agent.inference.terms import terms
 from edge_agent.signals.features import FEATURE_NAMES, GROUPS
 from edge_agent.signals.frame import Frame
 
@@ -26,6 +26,8 @@ _TREND_COLUMN = FEATURE_NAMES.index("heart_rate_change_8s")
 _TREND_SCALE_BPM = 2.2
 
 _LONGEST_S = HORIZONS_S[-1]
+_FIRST_HEAD = EXPERTS.index("linear")
+_ONE = np.ones(1)
 
 
 class Explanation(msgspec.Struct, frozen=True):
@@ -45,8 +47,7 @@ class _Origin:
     """A second whose outcomes are still to come."""
 
     anchor_bpm: float
-    deep: NDArray[np.float64]
-    plain: NDArray[np.float64]
+    inputs: NDArray[np.float64]
     experts_bpm: NDArray[np.float64]
     change_bpm: NDArray[np.float64]
 
@@ -59,8 +60,7 @@ class AthleteForecaster:
         self._workout = workout
         self._athlete = athlete
         self._past: deque[_Origin | None] = deque(maxlen=_LONGEST_S + 1)
-        athlete.deep.begin_session()
-        athlete.plain.begin_session()
+        athlete.heads.begin_session()
 
     def step(self, frame: Frame) -> Forecast:
         """Take in one second, learn from what came, and forecast; no forecast while there is no heart rate."""
@@ -94,18 +94,17 @@ class AthleteForecaster:
 
     def _origin(self, anchor_bpm: float, view: View) -> _Origin:
         athlete = self._athlete
-        plain = np.concatenate([view.features, [1.0]])
-        deep = np.concatenate([view.change_bpm[:, 1] / RESIDUAL_LIMIT_BPM, view.hidden, plain])
+        features = view.features.astype(np.float64)
+        inputs = np.concatenate([features, _ONE, terms(features), view.change_bpm[:, 1] / UNIT_BPM, view.hidden])
         experts_bpm = np.empty((len(HORIZONS_S), len(EXPERTS)))
         experts_bpm[:, 0] = 0.0
-        experts_bpm[:, 1] = float(view.features[_TREND_COLUMN]) * _TREND_SCALE_BPM * _TREND
+        experts_bpm[:, 1] = float(features[_TREND_COLUMN]) * _TREND_SCALE_BPM * _TREND
         experts_bpm[:, 2] = view.change_bpm[:, 1]
-        experts_bpm[:, 3] = athlete.deep.predict(deep)
-        experts_bpm[:, 4] = athlete.plain.predict(plain)
+        experts_bpm[:, _FIRST_HEAD:] = athlete.heads.predict(inputs).T
         median_bpm = (athlete.mixture.weights() * experts_bpm).sum(axis=1)
         spread_bpm = np.abs(view.change_bpm[:, ::2] - view.change_bpm[:, 1:2])
         quantiles_bpm = athlete.intervals.quantiles(median_bpm, spread_bpm)
-        return _Origin(anchor_bpm, deep, plain, experts_bpm, quantiles_bpm)
+        return _Origin(anchor_bpm, inputs, experts_bpm, quantiles_bpm)
 
     def _learn(self, now_bpm: float) -> None:
         """Hand every forecast whose outcome is the heart rate of this second to what it can teach."""
@@ -113,7 +112,9 @@ class AthleteForecaster:
         for horizon, horizon_s in enumerate(HORIZONS_S):
             if len(past) >= horizon_s and (origin := past[-horizon_s]) is not None:
                 change_bpm = now_bpm - origin.anchor_bpm
-                self._athlete.mixture.learn(horizon, origin.experts_bpm[horizon], change_bpm)
+                self._athlete.mixture.learn(
+                    horizon, origin.experts_bpm[horizon], origin.change_bpm[horizon, 1], change_bpm
+                )
                 self._athlete.intervals.learn(horizon, origin.change_bpm[horizon], change_bpm)
         if len(past) < _LONGEST_S or (origin := past[-_LONGEST_S]) is None:
             return
@@ -121,5 +122,5 @@ class AthleteForecaster:
         outcomes = [past[h - _LONGEST_S] for h in HORIZONS_S[:-1]]
         if all(outcome is not None for outcome in outcomes):
             came_bpm = np.array([*(o.anchor_bpm for o in outcomes if o is not None), now_bpm])
-            self._athlete.deep.learn(origin.deep, came_bpm - origin.anchor_bpm)
-            self._athlete.plain.learn(origin.plain, came_bpm - origin.anchor_bpm)
+            said_bpm = origin.experts_bpm[:, _FIRST_HEAD:].T
+            self._athlete.heads.learn(origin.inputs, said_bpm, came_bpm - origin.anchor_bpm)

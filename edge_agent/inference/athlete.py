@@ -16,22 +16,28 @@ from numpy.typing import NDArray
 from edge_agent.inference.bundle import Manifest
 from edge_agent.inference.calibration import IntervalScale
 from edge_agent.inference.mixture import Mixture
-from edge_agent.inference.personal import RESIDUAL_LIMIT_BPM, PersonalHead
+from edge_agent.inference.personal import PersonalHeads
+from edge_agent.inference.terms import TERMS
 
 log = logging.getLogger(__name__)
 
-# persistence     the last value
-# trend           the last seconds' change, damped
-# lstm            the model as it was trained on other people
-# personal        least squares on the features and the LSTM's hidden state, learned from this athlete
-# personal_plain  the same on the features alone
-EXPERTS = ("persistence", "trend", "lstm", "personal", "personal_plain")
+# persistence  the last value
+# trend        the last seconds' change, damped
+# lstm         the model as it was trained on other people
+# linear       least squares on the features, learned from this athlete, as are the three below
+# curved       on the features and the terms made of them
+# recurrent    on the features, the LSTM's hidden state and its forecasts
+# full         on all of these
+EXPERTS = ("persistence", "trend", "lstm", "linear", "curved", "recurrent", "full")
 
 # The last value is trusted until another expert has earned its weight; the LSTM has to prove itself on a new athlete.
-PRIOR = np.array([0.40, 0.10, 0.02, 0.28, 0.20])
+PRIOR = np.array([0.30, 0.08, 0.02, 0.15, 0.15, 0.15, 0.15])
 
-SCHEMA = 1
-MAX_STATE_BYTES = 4_000_000  # two heads of 125 inputs in float64 are 0.2 MB
+# Typical error of showing the last value (bpm, at 10, 30 and 60 s): the unit in which horizons are alike.
+UNIT_BPM = np.array([2.0, 5.0, 8.0])
+
+SCHEMA = 2
+MAX_STATE_BYTES = 8_000_000  # one matrix of 296 x 296 inputs in float64 is 0.7 MB
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,25 +46,22 @@ class AthleteState:
 
     Attributes:
         model_version: of the workout model whose hidden state the heads read; for another model it means nothing.
-        deep: head on the features and the LSTM's hidden state.
-        plain: head on the features alone.
+        heads: what least squares has learned.
         mixture: weights of the experts.
         intervals: width of the intervals.
     """
 
     model_version: str
-    deep: PersonalHead
-    plain: PersonalHead
+    heads: PersonalHeads
     mixture: Mixture
     intervals: IntervalScale
 
     def arrays(self) -> dict[str, NDArray[np.float64]]:
         """The numbers of it, by name; each is changed in place as the athlete is learned."""
         return {
-            "deep_weights": self.deep.weights,
-            "deep_covariance": self.deep.covariance,
-            "plain_weights": self.plain.weights,
-            "plain_covariance": self.plain.covariance,
+            "information": self.heads.information,
+            "moments": self.heads.moments,
+            "usual_bpm": self.heads.usual_bpm,
             "mixture_log_weights": self.mixture.log_weights,
             "interval_log_scale": self.intervals.log_scale,
         }
@@ -68,11 +71,15 @@ def new_athlete(manifest: Manifest) -> AthleteState:
     """An athlete of whom nothing is known."""
     cell = manifest.cell
     features, horizons = len(cell.features), len(cell.horizons_s)
+    deep = horizons + cell.state_size // 2
+    # Inputs lie side by side: features and a one, terms, what the LSTM makes of it.
+    ends = np.cumsum([features + 1, TERMS, deep])
+    linear, curved, everything = (np.arange(end) for end in ends)
+    recurrent = np.concatenate([linear, np.arange(ends[1], ends[2])])
     return AthleteState(
         model_version=manifest.version,
-        deep=PersonalHead(horizons + cell.state_size // 2 + features + 1),
-        plain=PersonalHead(features + 1),
-        mixture=Mixture(PRIOR, horizons, RESIDUAL_LIMIT_BPM),
+        heads=PersonalHeads(len(everything), (linear, curved, recurrent, everything), UNIT_BPM),
+        mixture=Mixture(PRIOR, UNIT_BPM),
         intervals=IntervalScale(horizons),
     )
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from edge_agent.inference import athlete
-from edge_agent.inference.athlete import Athletes
+from edge_agent.inference.athlete import EXPERTS, Athletes
 from edge_agent.inference.bundle import Manifest
+from edge_agent.inference.personal import BATCH_S
 from tests.inference.test_bundle import cell, manifest
 
 
@@ -23,8 +24,10 @@ def model() -> Manifest:
 
 def teach(athletes: Athletes, name: str) -> None:
     state = athletes.state(name)
-    state.deep.learn(np.ones(len(state.deep.weights)), np.array([1.0, 2.0, 3.0]))
-    state.mixture.learn(0, np.arange(5.0), 4.0)
+    inputs = np.ones(len(state.heads.information))
+    for _ in range(BATCH_S):
+        state.heads.learn(inputs, state.heads.predict(inputs), np.array([1.0, 2.0, 3.0]))
+    state.mixture.learn(0, np.arange(float(len(EXPERTS))), 3.0, 4.0)
     state.intervals.learn(1, np.array([-1.0, 0.0, 1.0]), 7.0)
 
 
@@ -72,7 +75,7 @@ def test_a_damaged_file_is_said_and_learning_starts_over(
 ) -> None:
     athletes = Athletes(model, tmp_path)
     if damage == "not finite":
-        athletes.state("ada").deep.weights[0, 0] = np.nan
+        athletes.state("ada").heads.information[0, 0] = np.nan
     if damage == "another shape":
         athletes = Athletes(manifest(interface=cell(horizons_s=(10, 30, 60), state_size=20)), tmp_path)
     athletes.save("ada")
@@ -99,7 +102,7 @@ def test_what_was_learned_on_another_model_is_not_used(
     athletes.save("ada")
     newer = msgspec.structs.replace(model, version="0.2.0")
     assert numbers(Athletes(newer, tmp_path), "ada") == numbers(Athletes(newer, None), "ada")
-    assert "of model 0.1.0, this is schema 1 of model 0.2.0" in caplog.text
+    assert "of model 0.1.0, this is schema 2 of model 0.2.0" in caplog.text
 
 
 def test_a_write_that_is_cut_off_leaves_the_old_state(

@@ -1,54 +1,89 @@
-"""The personal head learns one athlete, and nothing from what no heart did."""
+"""The personal heads learn one athlete, and nothing from what no heart did."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from edge_agent.inference.personal import KEPT_PER_SESSION, PRIOR_PRECISION, RESIDUAL_LIMIT_BPM, PersonalHead
+from edge_agent.inference.personal import BATCH_S, KEPT_PER_SESSION, PRIOR_PRECISION, RESIDUAL_LIMIT, PersonalHeads
+
+UNIT_BPM = np.array([2.0, 5.0, 8.0])
+
+
+def one_head(inputs: int) -> PersonalHeads:
+    return PersonalHeads(inputs, [np.arange(inputs)], UNIT_BPM)
+
+
+def teach(heads: PersonalHeads, x: NDArray[np.float64], change_bpm: NDArray[np.float64]) -> None:
+    for inputs, outcome in zip(x, change_bpm, strict=True):
+        heads.learn(inputs, heads.predict(inputs), outcome)
 
 
 def test_knows_nothing_at_first_so_it_says_no_change() -> None:
-    assert PersonalHead(4).predict(np.ones(4)).tolist() == [0.0, 0.0, 0.0]
+    assert one_head(4).predict(np.ones(4)).tolist() == [[0.0, 0.0, 0.0]]
 
 
-def test_is_ridge_regression_while_no_residual_is_clipped() -> None:
+def test_each_head_is_ridge_regression_on_what_it_sees_while_no_residual_is_clipped() -> None:
     random = np.random.default_rng(1)
-    x = random.normal(size=(500, 6))
-    change_bpm = 0.05 * x @ random.normal(size=(6, 3)) + random.normal(scale=0.1, size=(500, 3))
-    head = PersonalHead(6)
-    for inputs, outcome in zip(x, change_bpm, strict=True):
-        head.learn(inputs, outcome)
-    ridge = np.linalg.solve(x.T @ x + PRIOR_PRECISION * np.eye(6), x.T @ change_bpm)
-    assert head.weights == pytest.approx(ridge, rel=1e-9)
+    x = random.normal(size=(60 * BATCH_S, 6))
+    change_bpm = 0.05 * x @ random.normal(size=(6, 3)) + random.normal(scale=0.1, size=(len(x), 3))
+    seen = [np.arange(6), np.array([0, 3, 5])]
+    heads = PersonalHeads(6, seen, UNIT_BPM)
+    teach(heads, x, change_bpm)
+    heads.begin_session()
+    there = random.normal(size=6)
+    for said, columns in zip(heads.predict(there), seen, strict=True):
+        own = x[:, columns]
+        precision = PRIOR_PRECISION / KEPT_PER_SESSION * np.eye(len(columns))
+        ridge = np.linalg.solve(own.T @ own + precision, own.T @ change_bpm)
+        assert said == pytest.approx(there[columns] @ ridge, rel=1e-9)
+
+
+def test_what_is_learned_is_used_within_seconds() -> None:
+    heads = one_head(2)
+    x = np.ones((BATCH_S, 2))
+    teach(heads, x, np.full((BATCH_S, 3), 1.0))
+    assert (heads.predict(x[0]) > 0).all()
 
 
 def test_a_slipped_strap_teaches_no_more_than_the_limit() -> None:
-    sane, wild = PersonalHead(2), PersonalHead(2)
-    sane.learn(np.ones(2), RESIDUAL_LIMIT_BPM)
-    wild.learn(np.ones(2), np.array([90.0, 90.0, 90.0]))
-    assert wild.weights.tolist() == sane.weights.tolist()
+    sane, wild = one_head(2), one_head(2)
+    x = np.ones((BATCH_S, 2))
+    teach(sane, x[:1], RESIDUAL_LIMIT * UNIT_BPM[None])
+    teach(wild, x[:1], np.array([[90.0, 90.0, 90.0]]))
+    sane.begin_session()
+    wild.begin_session()
+    assert wild.predict(x[0]).tolist() == sane.predict(x[0]).tolist()
+
+
+def test_the_limit_follows_the_residuals_of_the_athlete() -> None:
+    random = np.random.default_rng(4)
+    calm, wild = one_head(2), one_head(2)
+    for heads, scale in ((calm, 1.0), (wild, 20.0)):
+        teach(heads, random.normal(size=(5000, 2)), random.normal(scale=scale, size=(5000, 3)))
+    assert calm.usual_bpm == pytest.approx(np.full((1, 3), 0.8), rel=0.2)
+    assert wild.usual_bpm == pytest.approx(np.full((1, 3), 16.0), rel=0.2)
 
 
 def test_a_new_session_discounts_what_was_known_towards_the_prior() -> None:
-    head = PersonalHead(3)
+    heads = one_head(3)
     random = np.random.default_rng(2)
-    for x in random.normal(size=(2000, 3)):
-        head.learn(x, x[0] * np.ones(3))
-    information, weights = np.linalg.inv(head.covariance), head.weights.copy()
-    head.begin_session()
-    expected = KEPT_PER_SESSION * information + (1 - KEPT_PER_SESSION) * PRIOR_PRECISION * np.eye(3)
-    assert np.linalg.inv(head.covariance) == pytest.approx(expected)
-    assert head.weights == pytest.approx(np.linalg.solve(expected, KEPT_PER_SESSION * information @ weights))
+    x = random.normal(size=(250 * BATCH_S, 3))
+    teach(heads, x, x[:, :1] * np.ones(3))
+    information, moments = heads.information.copy(), heads.moments.copy()
+    heads.begin_session()
+    assert heads.information == pytest.approx(KEPT_PER_SESSION * information)
+    expected = np.linalg.solve(KEPT_PER_SESSION * information + PRIOR_PRECISION * np.eye(3), KEPT_PER_SESSION * moments)
+    assert heads.predict(np.ones(3))[0] == pytest.approx(expected.sum(axis=0))
 
 
 def test_an_input_that_never_moves_stays_at_its_prior_for_years() -> None:
-    head = PersonalHead(2)
+    heads = one_head(2)
     random = np.random.default_rng(3)
     for _ in range(500):
-        head.begin_session()
-        for x in random.normal(size=20):
-            head.learn(np.array([x, 0.0]), x * np.ones(3))
-    assert head.covariance[1, 1] == pytest.approx(1 / PRIOR_PRECISION)
-    assert np.isfinite(head.weights).all()
-    assert head.weights[1].tolist() == [0.0, 0.0, 0.0]
+        heads.begin_session()
+        values = random.normal(size=20)
+        teach(heads, np.stack([values, np.zeros(20)], axis=1), values[:, None] * np.ones(3))
+    assert heads.predict(np.array([0.0, 1.0])).tolist() == [[0.0, 0.0, 0.0]]
+    assert np.isfinite(heads.information).all()

@@ -35,6 +35,9 @@ def test_training_measures_baselines_and_model_on_the_same_origins(trained: Path
         assert {"lstm", "lstm, heart rate only", "mixture", "mixture, heart rate only"} < set(methods)
         assert [c["method"] for c in score["calibrations"]] == ["lstm", "mixture"]
     assert [a["person"] for a in results["athletes"]] == ["ada", "ben"]
+    for athlete in results["athletes"]:
+        played = {skill["method"] for skill in athlete["skills"]}
+        assert played == {"least squares", "least squares, hidden state", "lstm", "mixture"}
     assert sets["neutral, unseen people"]["people"] == 2
     assert sets["published-test"]["origins"] == [170, 150, 120]
 

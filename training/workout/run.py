@@ -17,7 +17,15 @@ from edge_agent.inference.bundle import StreamingCell
 from edge_agent.inference.forecast import QUANTILES
 from edge_agent.signals.features import CONTRACT, FEATURE_NAMES
 from training.alert import thresholds_bpm
-from training.athletes import WITH_LOAD, AthleteScore, Played, only, play_everybody, score_athletes
+from training.athletes import (
+    WITH_LOAD,
+    AthleteScore,
+    Played,
+    only,
+    play_everybody,
+    score_athletes,
+    score_disturbed,
+)
 from training.baselines import Baseline, baselines
 from training.dataset import HORIZONS_S, PUBLISHED_TEST, Dataset, Session
 from training.manifest import CELL, TrainingManifest, mae_metrics, sources, write_manifest
@@ -93,7 +101,7 @@ def run(
     boards = [Scoreboard(name, thresholds) for name in groups]
     for board in boards:
         board.add(groups[board.name], compared, [f.cell for f in fitted], played)
-    unseen, athletes = _unseen_people(dataset.sessions, thresholds, train)
+    unseen, athletes, strange = _unseen_people(dataset.sessions, thresholds, train)
     boards += unseen
 
     scores = [board.score() for board in boards]
@@ -101,6 +109,7 @@ def run(
         horizons_s=list(HORIZONS_S),
         data_sets=scores,
         athletes=athletes,
+        disturbed=strange,
         seeds=[SeedRun(f.seed, len(f.history), f.best_epoch + 1, f.validation_loss) for f in fitted],
         chosen_seed=chosen.seed,
         drift=measure_drift(_one_source(split.scored), chosen.cell),
@@ -130,16 +139,19 @@ def _chosen(fitted: Sequence[Fitted]) -> Fitted:
 
 def _unseen_people(
     sessions: list[Session], thresholds: Mapping[str, float], train: Callable[[Split], list[Fitted]]
-) -> tuple[list[Scoreboard], list[AthleteScore]]:
+) -> tuple[list[Scoreboard], list[AthleteScore], list[AthleteScore]]:
     boards: dict[str, Scoreboard] = {}
     athletes: list[AthleteScore] = []
+    strange: list[AthleteScore] = []
     for split in by_person(sessions):
         board = boards.setdefault(split.name, Scoreboard(split.name, thresholds))
         fitted = train(split)
-        played = play_everybody(*in_memory(_chosen(fitted).cell), split.scored)
+        converted = in_memory(_chosen(fitted).cell)
+        played = play_everybody(*converted, split.scored, references=True)
         board.add(split.scored, _fitted_baselines(split), [f.cell for f in fitted], played)
         athletes += score_athletes(played)
-    return list(boards.values()), athletes
+        strange += score_disturbed(*converted, split.scored)
+    return list(boards.values()), athletes, strange
 
 
 def _one_source(sessions: list[Session]) -> list[Session]:
