@@ -58,6 +58,7 @@ class AthleteState:
 
     def arrays(self) -> dict[str, NDArray[np.float64]]:
         """The numbers of it, by name; each is changed in place as the athlete is learned."""
+        self.heads.take_in()
         return {
             "information": self.heads.information,
             "moments": self.heads.moments,

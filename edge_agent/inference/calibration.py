@@ -22,6 +22,9 @@ TAIL = 0.1
 # 10 s, and within three minutes of them at 60 s.
 RATE = np.array([0.02, 0.01, 0.005])
 
+# A new athlete's intervals are a fifth wider than the model says, which is too sure of people whom it has not seen.
+NEW_LOG_SCALE = 0.2
+
 # A width is never more than this many times, nor less than this part of, what the model says.
 MAX_SCALE = 4.0
 
@@ -30,7 +33,7 @@ class IntervalScale:
     """How much wider than the model says each side of the interval has to be."""
 
     def __init__(self, horizons: int) -> None:
-        self.log_scale: NDArray[np.float64] = np.zeros((horizons, 2))
+        self.log_scale: NDArray[np.float64] = np.full((horizons, 2), NEW_LOG_SCALE)
 
     def quantiles(self, median_bpm: NDArray[np.float64], spread_bpm: NDArray[np.float64]) -> NDArray[np.float64]:
         """Lower quantile, median and upper quantile by horizon, (horizons, 3).

@@ -84,13 +84,14 @@ class PersonalHeads:
         self.usual_bpm += (size_bpm - self.usual_bpm) / _USUAL_S
         self._waiting += 1
         if self._waiting == BATCH_S:
-            self._take_in()
+            self.take_in()
             self._solve(self._turn)
             self._turn = (self._turn + 1) % len(self._heads)
 
     def begin_session(self) -> None:
         """Forget a little: information is discounted towards the prior, and what is never excited stays at it."""
-        self._take_in()
+        self.take_in()
+        self._turn = 0
         if not self.information.any():
             return  # nobody is known yet
         self.information *= KEPT_PER_SESSION
@@ -98,7 +99,8 @@ class PersonalHeads:
         for head in range(len(self._heads)):
             self._solve(head)
 
-    def _take_in(self) -> None:
+    def take_in(self) -> None:
+        """Add the seconds that wait to the sums."""
         x, y = self._x[: self._waiting], self._y[: self._waiting]
         self.information += x.T @ x
         self.moments += x.T @ y

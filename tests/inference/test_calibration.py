@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.inference.calibration import MAX_SCALE, RATE, TAIL, IntervalScale
+from edge_agent.inference.calibration import MAX_SCALE, NEW_LOG_SCALE, RATE, TAIL, IntervalScale
 
 
-def test_says_what_the_model_says_at_first() -> None:
+def test_says_what_the_model_says_at_first_and_a_little_wider() -> None:
     quantiles = IntervalScale(2).quantiles(np.array([1.0, 2.0]), np.array([[3.0, 4.0], [5.0, 6.0]]))
-    assert quantiles.tolist() == [[-2.0, 1.0, 5.0], [-3.0, 2.0, 8.0]]
+    wider = math.exp(NEW_LOG_SCALE)
+    assert quantiles == pytest.approx(np.array([[1 - 3 * wider, 1, 1 + 4 * wider], [2 - 5 * wider, 2, 2 + 6 * wider]]))
 
 
 @pytest.mark.parametrize("told_bpm", [0.8, 2.56, 8.0])
@@ -39,7 +40,7 @@ def test_the_share_beyond_a_quantile_keeps_to_the_stated_bound(outcomes_bpm: lis
         scale.learn(0, quantiles, outcome_bpm)
     if abs(scale.log_scale[0, 0]) < math.log(MAX_SCALE):
         off = abs(below / len(outcomes_bpm) - TAIL)
-        assert off <= abs(scale.log_scale[0, 0]) / (RATE[0] * len(outcomes_bpm)) + 1e-9
+        assert off <= abs(scale.log_scale[0, 0] - NEW_LOG_SCALE) / (RATE[0] * len(outcomes_bpm)) + 1e-9
 
 
 def test_a_width_keeps_to_its_limits() -> None:
