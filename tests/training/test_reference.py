@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from edge_agent.inference.bundle import read_bundle
+from edge_agent.inference.choice import open_cell
 from edge_agent.inference.forecast import SHIPPED_BUNDLE, WorkoutForecaster
-from edge_agent.inference.runtime import open_cell
 from edge_agent.recordings.recording import Recording
 from training.athletes import forecast
 from training.dataset import make_session
