@@ -6,12 +6,15 @@ follow it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edge_agent.sensors.profiles.cursor import Cursor
 
 _MORE_DATA = 1
+
+_UNIT = re.compile("_(mps|m|s|deg|rpm|spm|bpm|w|n|kcal|s_per_500m|km_per_min)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Field:
 
     def read(self, cursor: Cursor) -> float | None:
         """The number at the cursor."""
-        label = self.name.replace("_", " ")
+        label = _UNIT.sub("", self.name).replace("_", " ")
         raw = cursor.signed(label, self.size) if self.signed else cursor.unsigned(label, self.size)
         if raw == self.unavailable:
             return None

@@ -224,10 +224,10 @@ def test_decodes_indoor_bikes(data: str, expected: IndoorBikeData) -> None:
     ("machine", "data", "reason"),
     [
         (TreadmillData, "00", "flags at offset 0: needs 2 bytes, the packet has 1 left"),
-        (TreadmillData, "0400 e803 400d", "total distance m at offset 4: needs 3 bytes, the packet has 2 left"),
+        (TreadmillData, "0400 e803 400d", "total distance at offset 4: needs 3 bytes, the packet has 2 left"),
         (CrossTrainerData, "0000", "flags at offset 0: needs 3 bytes, the packet has 2 left"),
         (RowerData, "0000 30 64", "stroke count at offset 3: needs 2 bytes, the packet has 1 left"),
-        (IndoorBikeData, "6000 e803 05 96", "power w at offset 6: needs 2 bytes, the packet has 0 left"),
+        (IndoorBikeData, "6000 e803 05 96", "power at offset 6: needs 2 bytes, the packet has 0 left"),
     ],
 )
 def test_a_short_packet_is_refused_with_the_field_and_its_offset(
