@@ -23,8 +23,8 @@ demo: $(DEMO)/installed ## the whole way from a virtual strap to a summary at a 
 	$(DEMO)/bin/edge-agent demo $(ARGS)
 
 test: lint ## lint, types and every test but the emulated ARM devices (make test-arm)
-	$(call packages,command -v mosquitto && command -v mosquitto_sub && command -v dbus-daemon,\
-		mosquitto mosquitto-clients dbus-daemon)
+	$(call packages,command -v mosquitto && command -v mosquitto_sub && command -v dbus-daemon && command -v strace,\
+		mosquitto mosquitto-clients dbus-daemon strace)
 	$(DEV)/bin/python -m pytest -m "not arm" $(ARGS)
 
 test-arm: $(DEV)/installed ## the built wheel on emulated arm64 devices (root)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from edge_agent.errors import JournalError
 from edge_agent.store import schema
-from edge_agent.store.database import FILE_NAME, connect, lock_folder, reading, sync_folder
+from edge_agent.store.database import FILE_NAME, connect, lock_folder, reading, settle, sync_folder
 from edge_agent.store.exchange import exchange, next_file, resume_exchange
 from edge_agent.store.recovery import damage_of
 
@@ -80,7 +80,7 @@ def restore(source: Path, directory: Path) -> Path | None:
                 backup.backup(new)
                 _extract_learned(new, directory / LEARNED)
                 schema.migrate(new, target)
-                new.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                settle(new)
             return exchange(directory, label="replaced")
     finally:
         os.close(lock)

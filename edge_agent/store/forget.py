@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from edge_agent.store import outbox
-from edge_agent.store.database import transaction
+from edge_agent.store.database import settle, transaction
 from edge_agent.store.exchange import delete_set_aside
 from edge_agent.store.identifiers import uuid7
 from edge_agent.store.messages import SCHEMA, Tombstone
@@ -50,8 +50,5 @@ def forget_athlete(
             at = now.astimezone(UTC).isoformat(timespec="seconds")
             outbox.queue_tombstone(db, Tombstone(SCHEMA, str(uuid7(now)), 1, athlete, at, time_trusted))
     db.execute("VACUUM")
-    busy, _, _ = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    if busy:
-        msg = "another program reads the journal; close it and forget the athlete again, to have the bytes deleted too"
-        raise sqlite3.OperationalError(msg)
+    settle(db)
     return Forgotten(sessions, messages, tombstone=shared, set_aside=delete_set_aside(directory))

@@ -270,7 +270,7 @@ class Journal:
         try:
             return forget_athlete(self._db, self.path.parent, athlete, now, time_trusted=time_trusted)
         except (OSError, sqlite3.Error) as error:
-            msg = f"{self.path}: not all of the athlete could be deleted ({error}); try again"
+            msg = f"{self.path}: not every byte of the athlete could be deleted ({error}); forget them again"
             raise JournalError(msg) from error
 
     def outbox(self, limit: int = 100) -> list[OutboxMessage]:

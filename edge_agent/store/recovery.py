@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
-from edge_agent.store.database import FILE_NAME, reading, says_damaged, says_unreadable
+from edge_agent.store.database import FILE_NAME, connect, reading, says_damaged, says_unreadable
 from edge_agent.store.exchange import exchange, next_file, resume_exchange
 from edge_agent.store.salvage import salvage
 
@@ -47,6 +48,9 @@ def damage_of(path: Path) -> str | None:
     Raises:
         sqlite3.Error: it cannot be read for another reason than damage.
     """
+    if path.with_name(f"{path.name}-journal").exists():  # the making of the file was cut off; reading cannot undo that
+        with suppress(sqlite3.DatabaseError):
+            connect(path).close()
     pragma = "integrity_check" if path.stat().st_size <= FULL_CHECK_BYTES else "quick_check"
     try:
         with reading(path) as db:
@@ -55,4 +59,4 @@ def damage_of(path: Path) -> str | None:
         if says_damaged(error) or says_unreadable(error):
             return str(error)
         raise
-    return None if found == "ok" else " ".join(str(found).split())
+    return None if found == "ok" else " ".join(str(found).removeprefix("*** in database main ***").split())

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from edge_agent.store import schema
-from edge_agent.store.database import connect, reading, transaction
+from edge_agent.store.database import connect, reading, settle, transaction
 from edge_agent.store.summary import Summary
 
 _Row = tuple[Any, ...]
@@ -64,6 +64,7 @@ def salvage(damaged: Path, target: Path) -> Salvaged:
         schema.migrate(new, target)
         with transaction(new):
             _reopen_sessions(new)
+        settle(new)
         sessions, seconds, messages = new.execute(
             "SELECT (SELECT count(*) FROM session), (SELECT count(*) FROM second), (SELECT count(*) FROM outbox)"
         ).fetchone()

@@ -89,7 +89,7 @@ def test_a_program_that_still_reads_is_named_since_the_bytes_stay_for_it(tmp_pat
         with closing(sqlite3.connect(journal.path, isolation_level=None)) as reader:
             reader.execute("BEGIN")
             reader.execute("SELECT count(*) FROM second").fetchone()
-            with pytest.raises(JournalError, match="another program reads the journal; close it and forget"):
+            with pytest.raises(JournalError, match="another program reads the file; close that"):
                 journal.forget_athlete(NAME, STARTED_AT, time_trusted=True)
         journal.forget_athlete(NAME, STARTED_AT, time_trusted=True)
     assert traces(tmp_path) == set()

@@ -31,7 +31,9 @@ seconds_strategy = st.builds(
     heart_rate_bpm=st.none() | st.floats(25, 250),
     rr_intervals_ms=st.lists(st.floats(1, 64000)).map(tuple),
     forecast=st.dictionaries(
-        st.sampled_from([10, 30, 60]), st.builds(Quantiles, *[st.floats(25, 250)] * 3), min_size=1
+        st.sampled_from([10, 30, 60]),
+        st.builds(Quantiles, *[st.floats(25, 250).map(lambda bpm: round(bpm, 2))] * 3),
+        min_size=1,
     ),
 )
 

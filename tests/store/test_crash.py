@@ -1,0 +1,57 @@
+"""A part of the crash table (`python -m tests.store.crash_table`), and proof that it would find what it looks for."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from tests.store.crash_table import START, Run, Story, cut_off, killed, power_cuts, table, tell
+from tests.store.trace import Synced
+from tests.store.workloads import WORKLOADS
+
+
+@pytest.fixture(scope="module", params=WORKLOADS)
+def story(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Story:
+    return tell(request.param, tmp_path_factory.mktemp("story"))
+
+
+def test_a_power_cut_loses_nothing_that_was_accepted(story: Story, tmp_path: Path) -> None:
+    runs = list(power_cuts(story, tmp_path, every=len(story.operations) // 25, chances=2))
+    assert len(runs) >= 100
+    assert [run for run in runs if not run.right] == []
+
+
+def test_neither_kill_nor_io_error_loses_anything_that_was_accepted(story: Story, tmp_path: Path) -> None:
+    runs = list(cut_off(story, tmp_path, every=150))
+    assert [run for run in runs if not run.right] == []
+
+
+def test_the_table_would_find_a_disk_that_does_not_sync(tmp_path: Path) -> None:
+    (tmp_path / "story").mkdir()
+    story = tell("record", tmp_path / "story")
+    unsynced = [operation for operation in story.operations if not isinstance(operation, Synced)]
+    runs = list(power_cuts(dataclasses.replace(story, operations=unsynced), tmp_path, every=90))
+    assert any(not run.right for run in runs)
+
+
+def test_the_table_would_find_a_second_that_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "story").mkdir()
+    story = tell("record", tmp_path / "story")
+    for dump in story.dumps:
+        dump["second"] = [*dump["second"], (9, 9, 120.0, None, None)]
+    assert not killed(story, tmp_path, "fdatasync", 20).right
+
+
+def test_the_table_has_a_line_for_each_state() -> None:
+    runs = [
+        Run("record", START, "kill -9", "", right=True),
+        Run("record", "session open", "power cut", "", right=False),
+        Run("record", START, "power cut", "", right=True),
+    ]
+    assert list(table(runs))[2:] == [
+        "| record | start | 1 | 0 | 1 | 0 |",
+        "| record | session open | 0 | 0 | 1 | 1 |",
+        "| all | | 1 | 0 | 2 | 1 |",
+    ]
