@@ -76,6 +76,13 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder with recordings")
     evaluate.set_defaults(command=_evaluate)
 
+    compare = commands.add_parser("compare", help="train every architecture of the zoo on a task and compare them")
+    compare.add_argument("task", choices=("workout", "recovery", "activity"), metavar="TASK", help="%(choices)s")
+    compare.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder with recordings")
+    compare.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the table and its picture")
+    compare.add_argument("--seeds", type=_positive, default=1, metavar="N", help="train N times (default %(default)s)")
+    compare.set_defaults(command=_compare)
+
     inspect = commands.add_parser("inspect", help="show every step from recordings to what a model is trained on")
     inspect.add_argument("data", type=Path, metavar="DATA", help="folder with recordings")
     inspect.add_argument(
@@ -184,6 +191,27 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     dataset = load(arguments.data)
     for part in evaluate(arguments.bundle, dataset, lambda method: print(f"scored {method}", file=sys.stderr)):
         print(part, end="\n\n")
+
+
+def _compare(arguments: argparse.Namespace) -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from tqdm import tqdm
+
+    from training.zoo.compare import TASKS, compare, trainings, write
+    from training.zoo.forms import convert
+    from training.zoo.page import PAGE
+    from training.zoo.protocol import Protocol
+
+    problem = TASKS[arguments.task](arguments.data)
+    with tqdm(total=trainings(problem, arguments.seeds), unit="training") as bar:
+
+        def show(name: str) -> None:
+            bar.set_description(name)
+            bar.update()
+
+        comparison = compare(problem, seeds=arguments.seeds, protocol=Protocol(), convert=convert, on_training=show)
+    write(comparison, arguments.out)
+    print(f"wrote {arguments.out / PAGE}")
 
 
 def _inspect(arguments: argparse.Namespace) -> None:

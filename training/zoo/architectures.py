@@ -76,17 +76,17 @@ class Architecture:
 
 def lstm(x: Any, head: Head) -> Any:  # noqa: ANN401
     """Hochreiter and Schmidhuber 1997, Neural Computation 9:1735."""
-    return head(layers.LSTM(_UNITS)(x))
+    return head(layers.LSTM(_UNITS, name="lstm")(x))
 
 
 def gru(x: Any, head: Head) -> Any:  # noqa: ANN401
     """Cho et al. 2014, EMNLP: two gates where the LSTM has three."""
-    return head(layers.GRU(_UNITS)(x))
+    return head(layers.GRU(_UNITS, name="gru")(x))
 
 
 def rnn(x: Any, head: Head) -> Any:  # noqa: ANN401
     """Elman 1990, Cognitive Science 14:179: no gates at all."""
-    return head(layers.SimpleRNN(_UNITS)(x))
+    return head(layers.SimpleRNN(_UNITS, name="rnn")(x))
 
 
 def mlp(x: Any, head: Head) -> Any:  # noqa: ANN401
@@ -106,7 +106,7 @@ def cnn(x: Any, head: Head) -> Any:  # noqa: ANN401
 def cnn_lstm_gru(x: Any, head: Head) -> Any:  # noqa: ANN401
     """Convolution for what is local, an LSTM and a GRU for what follows from it."""
     x = layers.MaxPooling1D(2)(layers.Conv1D(_UNITS, 5, padding="same", activation="relu")(x))
-    return head(layers.GRU(_UNITS)(layers.LSTM(_UNITS, return_sequences=True)(x)))
+    return head(layers.GRU(_UNITS, name="gru")(layers.LSTM(_UNITS, return_sequences=True, name="lstm")(x)))
 
 
 def tcn(x: Any, head: Head) -> Any:  # noqa: ANN401
@@ -123,7 +123,7 @@ def tcn(x: Any, head: Head) -> Any:  # noqa: ANN401
 
 def lstm_100(x: Any, head: Head) -> Any:  # noqa: ANN401
     """The textbook forecaster: 10 steps of 10 features, LSTM(100), dropout 0.2, one output per number asked for."""
-    return head(layers.Dropout(0.2)(layers.LSTM(100)(x)))
+    return head(layers.Dropout(0.2)(layers.LSTM(100, name="lstm")(x)))
 
 
 def conv2d_28(x: Any, head: Head) -> Any:  # noqa: ANN401

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.bootstrap import interval
+from training.machine import processor
 from training.zoo import activity, recovery, workout
 from training.zoo.architectures import ZOO, Architecture
 from training.zoo.macs import macs
@@ -143,9 +144,9 @@ def _budget(problem: Problem, protocol: Protocol, seeds: int) -> dict[str, str]:
 
 
 def _environment() -> dict[str, str]:
-    libraries = ("tensorflow", "keras", "numpy", "ai-edge-litert")
+    libraries = ("tensorflow", "keras", "numpy")
     return {
+        "processor": processor(),
         "Python": platform.python_version(),
         **{name: version(name) for name in libraries},
-        "machine": f"{platform.system()} {platform.machine()}",
     }

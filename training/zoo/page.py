@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 
 from training.tables import table
@@ -67,7 +68,7 @@ def _section(comparison: Comparison) -> str:
             f"![{picture}]({picture_name(comparison.task)})",
             "\n".join(f"- **{name}**: {note}" for name, note in comparison.notes.items()),
             f"Fed with {'; '.join(sorted(by_view))}.",
-            f"{comparison.windows_scored} windows of {comparison.people} people scored. "
+            f"{comparison.windows_scored} windows of {comparison.people} people scored. {_spread(comparison)}"
             f"Training took {sum(e.train_s for e in comparison.architectures) / 60:.1f} minutes in all. "
             + "; ".join(f"{name} {value}" for name, value in comparison.environment.items())
             + ".",
@@ -90,6 +91,15 @@ def _verdict(comparison: Comparison) -> str:
     return f"Best at {'; '.join(sentences)}. Bold: no architecture beats the baseline."
 
 
+def _spread(comparison: Comparison) -> str:
+    """How far the rounds of one measurement are apart, which is what two times have to differ by to say anything."""
+    timings = [t for entry in comparison.architectures for form in entry.forms for t in form.took.values()]
+    if not timings:
+        return ""
+    ratio = statistics.median(t.us_high / t.us_low for t in timings)
+    return f"Of one measurement, the slowest round took {ratio:.2f} times as long as the fastest (median over all). "
+
+
 def _figures(entry: Entry) -> list[str]:
     spreads = [f" ± {sd:.2g}" for sd in entry.sd] or [""] * len(entry.figures)
     cells = zip(entry.figures, spreads, entry.low, entry.high, strict=True)
@@ -105,8 +115,8 @@ def _form(form: Form, refusals: list[str]) -> str:
     if form.model_bytes is None:
         return number(next(iter(form.refused.values())))
     times = [
-        f"{form.took_us[runtime]:.3g}" if runtime in form.took_us else number(form.refused[runtime])
+        f"{form.took[runtime].us:.3g}" if runtime in form.took else number(form.refused[runtime])
         for runtime in RUNTIMES
-        if runtime in form.took_us or runtime in form.refused
+        if runtime in form.took or runtime in form.refused
     ]
     return f"{form.model_bytes / 1000:.3g} kB, {' / '.join(times)} µs"

@@ -71,7 +71,7 @@ def _better(comparison: Comparison, one: Entry, other: Entry, column: int) -> bo
 
 
 def _fastest_us(entry: Entry) -> float:
-    return min((us for form in entry.forms for us in form.took_us.values()), default=0.0)
+    return min((timing.us for form in entry.forms for timing in form.took.values()), default=0.0)
 
 
 def _smallest_kb(entry: Entry) -> float:

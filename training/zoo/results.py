@@ -9,19 +9,33 @@ import msgspec
 from training.errors import TrainingError
 
 
+class Timing(msgspec.Struct, frozen=True):
+    """Time of one answer in microseconds, tensors in and out included.
+
+    Attributes:
+        us: median of several rounds.
+        us_low: of the fastest round.
+        us_high: of the slowest round.
+    """
+
+    us: float
+    us_low: float
+    us_high: float
+
+
 class Form(msgspec.Struct, frozen=True):
     """An architecture converted by one recipe.
 
     Attributes:
         recipe: its name.
         model_bytes: size of the TFLite model; None where it was refused.
-        took_us: runtime to the median time of one answer in microseconds, tensors in and out included.
+        took: by runtime.
         refused: runtime, or `any` for the conversion itself, to the reason in one sentence.
     """
 
     recipe: str
     model_bytes: int | None
-    took_us: dict[str, float]
+    took: dict[str, Timing]
     refused: dict[str, str]
 
 

@@ -15,7 +15,7 @@ from training.zoo.compare import compare, trainings, write
 from training.zoo.page import PAGE, page
 from training.zoo.problem import AbsoluteError, Fold, MacroF1, Problem
 from training.zoo.protocol import Protocol, Trainer
-from training.zoo.results import Comparison, Form, read_all
+from training.zoo.results import Comparison, Form, Timing, read_all
 from training.zoo.views import SEQUENCE
 
 PROTOCOL = Protocol(steps=120, check_every=20, patience=4, batch=32, learning_rate=3e-2)
@@ -68,8 +68,13 @@ def convert(architecture: Architecture, trainer: Trainer, problem: Problem) -> l
     assert trainer.model.name == architecture.name
     assert problem.task == "made-up"
     return [
-        Form("float32", 1000, {"ai-edge-litert": 2.0, "tflite-runtime": 3.0}, {}),
-        Form("dynamic_wi8_afp32", 600, {"ai-edge-litert": 1.5}, {"tflite-runtime": "it needs FULLY_CONNECTED 12"}),
+        Form("float32", 1000, {"ai-edge-litert": Timing(2.0, 1.9, 2.2), "tflite-runtime": Timing(3.0, 3.0, 3.3)}, {}),
+        Form(
+            "dynamic_wi8_afp32",
+            600,
+            {"ai-edge-litert": Timing(1.5, 1.5, 1.5)},
+            {"tflite-runtime": "it needs FULLY_CONNECTED 12"},
+        ),
         Form("full_int8", None, {}, {"any": "the converter crashes on a loop"}),
     ]
 
