@@ -50,7 +50,7 @@ def convert(architecture: Architecture, trainer: Trainer, problem: Problem) -> l
 
 
 def _spread(x: NDArray[np.float32], windows: NDArray[np.int64], most: int) -> NDArray[np.float32]:
-    return x[windows[np.linspace(0, len(windows) - 1, min(len(windows), most)).astype(int)]]
+    return np.asarray(x[windows[np.linspace(0, len(windows) - 1, min(len(windows), most)).astype(int)]], np.float32)
 
 
 @cache

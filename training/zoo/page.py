@@ -55,7 +55,10 @@ def _section(comparison: Comparison) -> str:
         for entry in comparison.architectures
     ]
     head = ["architecture", *(f"{name}{unit}" for name in comparison.figures), "parameters", "MACs", "converts"]
-    picture = f"{comparison.task}: {'error' if comparison.ascending else 'macro-F1'} against cost"
+    figure = comparison.figures[len(comparison.figures) // 2]
+    picture = (
+        f"{'Error ' if comparison.ascending else ''}{figure} against cost; red: nothing is both cheaper and better"
+    )
     views = {e.view for e in comparison.architectures}
     by_view = [f"{view}: {', '.join(e.name for e in comparison.architectures if e.view == view)}" for view in views]
     return "\n\n".join(
@@ -65,7 +68,7 @@ def _section(comparison: Comparison) -> str:
             _verdict(comparison),
             table([*head, *recipes], rows),
             "\n".join(f"{i}. {reason}" for i, reason in enumerate(refusals, 1)),
-            f"![{picture}]({picture_name(comparison.task)})",
+            f"![{picture}]({picture_name(comparison.task)})\n\n*{picture}*",
             "\n".join(f"- **{name}**: {note}" for name, note in comparison.notes.items()),
             f"Fed with {'; '.join(sorted(by_view))}.",
             f"{comparison.windows_scored} windows of {comparison.people} people scored. {_spread(comparison)}"

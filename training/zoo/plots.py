@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
 from training import style
 from training.zoo.results import Comparison, Entry
-
-_BEST = "#e0a458"
 
 
 def picture_name(task: str) -> str:
@@ -34,6 +33,9 @@ def picture(comparison: Comparison, folder: Path) -> None:
         ax.set_xlabel(label)
     name = comparison.figures[column]
     axes[0, 0].set_ylabel(f"mean absolute error {name} ahead ({comparison.unit})" if comparison.unit else name)
+    figure.draw_without_rendering()  # now it is known where points are on paper
+    for ax, (_, cost) in zip(axes[0], shown, strict=True):
+        _names(ax, [(e.name, c, e.figures[column]) for e in comparison.architectures if (c := cost(e))])
     figure.suptitle(f"{comparison.task}: {comparison.title}", x=0.01, ha="left", fontsize=11, fontweight="bold")
     style.save(figure, folder / picture_name(comparison.task))
 
@@ -61,9 +63,48 @@ def _panel(ax: Axes, comparison: Comparison, entries: list[tuple[Entry, float]],
             ecolor="#cfd8df",
             elinewidth=1.2,
         )
-        ax.annotate(entry.name, (cost, value), (6, 5), textcoords="offset points", fontsize=8.5)
     ax.set_xscale("log")
-    ax.margins(x=0.18)
+    ax.margins(x=0.2)
+
+
+def _names(ax: Axes, points: list[tuple[str, float, float]]) -> None:
+    """Write each name to that side of its point where it covers least of the names and points before it."""
+    at = {name: ax.transData.transform((x, y)) for name, x, y in points}
+    taken = [_Box(x - 5, y - 5, x + 5, y + 5) for x, y in at.values()]
+    for name, (x, y) in at.items():
+        width, height = 6.0 * len(name), 12.0
+        sides = {
+            (dx, dy): _Box(
+                x + dx - (width if dx < 0 else 0), y + dy, x + dx + (0 if dx < 0 else width), y + dy + height
+            )
+            for dx in (8, -8)
+            for dy in (4, -6, -16)
+        }
+        dx, dy = min(sides, key=lambda side: sum(sides[side].shared(other) for other in taken))
+        taken.append(sides[dx, dy])
+        ax.annotate(
+            name,
+            ax.transData.inverted().transform((x, y)),
+            (dx, dy),
+            textcoords="offset pixels",
+            fontsize=8.5,
+            ha="right" if dx < 0 else "left",
+        )
+
+
+class _Box(NamedTuple):
+    """A rectangle on paper, in pixels."""
+
+    left: float
+    bottom: float
+    right: float
+    top: float
+
+    def shared(self, other: _Box) -> float:
+        """Area that lies in both."""
+        width = min(self.right, other.right) - max(self.left, other.left)
+        height = min(self.top, other.top) - max(self.bottom, other.bottom)
+        return max(width, 0.0) * max(height, 0.0)
 
 
 def _better(comparison: Comparison, one: Entry, other: Entry, column: int) -> bool:
