@@ -19,11 +19,11 @@ def interval(
 
     Args:
         sums: what each person adds to the figure, (people, ...); of any unit that is drawn as a whole.
-        figure: makes figures from sums over people; takes (draws, ...) and returns (draws, figures).
+        figure: makes figures from sums over people; takes (draws, ...) and returns (draws, *figures).
         seed: of the draws.
 
     Returns:
-        Lower and upper ends, (figures,) each.
+        Lower and upper ends, (*figures) each.
     """
     drawn = np.random.default_rng(seed).integers(len(sums), size=(_DRAWS, len(sums)))
     times = np.stack([(drawn == unit).sum(axis=1) for unit in range(len(sums))], axis=1)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from training.bootstrap import interval
 from training.dataset import HORIZONS_S, Session
 
 Arrays = Sequence[NDArray[np.float32]]
@@ -18,8 +19,6 @@ PHASES = ("first 5 min", "rising", "falling", "steady")
 _FIRST_S = 300
 _MOVED_S = 30
 _MOVED_BPM = 5.0
-
-_DRAWS = 2000
 
 
 def mae_bpm(sessions: Sequence[Session], medians: Arrays) -> list[float]:
@@ -121,24 +120,19 @@ def mae_by_phase_bpm(sessions: Sequence[Session], medians: Arrays) -> list[list[
     ]
 
 
-def ratio_interval(
-    sessions: Sequence[Session], medians: Arrays, random: np.random.Generator
-) -> tuple[list[float], list[float]]:
+def ratio_interval(sessions: Sequence[Session], medians: Arrays) -> tuple[list[float], list[float]]:
     """95 % bootstrap interval of the error relative to persistence's.
 
-    Drawn with replacement are people, or sessions where there is one person: seconds of one session are not independent
-    of each other. Source: Efron & Tibshirani 1993, An Introduction to the Bootstrap, chapter 13 (percentile interval).
+    Drawn with replacement are people, or sessions where there is one person.
 
     Returns:
         Lower and upper end, by horizon.
     """
     people = sorted({s.recording.person for s in sessions})
     units = [people.index(s.recording.person) if len(people) > 1 else i for i, s in enumerate(sessions)]
-    ours, theirs = np.zeros((2, max(units) + 1, len(HORIZONS_S)))
+    errors = np.zeros((max(units) + 1, len(HORIZONS_S), 2))
     for unit, session, m in zip(units, sessions, medians, strict=True):
-        ours[unit] += np.where(session.scored, np.abs(session.change_bpm - m), 0.0).sum(axis=0)
-        theirs[unit] += np.where(session.scored, np.abs(session.change_bpm), 0.0).sum(axis=0)
-    drawn = random.integers(len(ours), size=(_DRAWS, len(ours)))
-    ratios = ours[drawn].sum(axis=1) / np.maximum(theirs[drawn].sum(axis=1), 1e-9)
-    low, high = np.quantile(ratios, [0.025, 0.975], axis=0)
+        errors[unit, :, 0] += np.where(session.scored, np.abs(session.change_bpm - m), 0.0).sum(axis=0)
+        errors[unit, :, 1] += np.where(session.scored, np.abs(session.change_bpm), 0.0).sum(axis=0)
+    low, high = interval(errors, lambda sums: np.asarray(sums[..., 0] / np.maximum(sums[..., 1], 1e-9)))
     return low.tolist(), high.tolist()

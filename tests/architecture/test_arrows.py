@@ -66,7 +66,7 @@ ROOMS = {
         ),
     ),
     # A comparison of architectures is of what becomes of them on a device too.
-    "training.zoo.forms": Room(("training", "converters"), ("numpy",)),
+    "training.zoo.forms": Room((_INFERENCE, "training", "converters"), ("numpy",)),
     "converters": Room(
         (_ERRORS, _SIGNALS, _RECORDINGS, _INFERENCE, "training"),
         ("ai_edge_litert", "keras", "msgspec", "numpy", "tensorflow", "tflite_runtime"),

@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.activity.classes import CLASSES
+from training.bootstrap import interval
 
 Labels = NDArray[np.int64]
-
-_RESAMPLES = 2000
 
 
 def confusion(label: Labels, predicted: Labels) -> NDArray[np.int64]:
@@ -21,17 +20,23 @@ def confusion(label: Labels, predicted: Labels) -> NDArray[np.int64]:
     return counts
 
 
-def macro_f1_of(counts: NDArray[np.int64]) -> float:
-    """Mean over the classes that were done of the F1 score, from a confusion matrix."""
-    done = counts.sum(axis=1)
-    hits = np.diag(counts)
-    f1 = 2 * hits / np.maximum(done + counts.sum(axis=0), 1)
-    return float(f1[done > 0].mean())
+def macro_f1_of(counts: NDArray[np.int64] | NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean over the classes that were done of the F1 score.
+
+    Args:
+        counts: confusion matrices, (..., true classes, recognised classes).
+
+    Returns:
+        Scores, (...).
+    """
+    done = counts.sum(axis=-1)
+    f1 = 2 * np.diagonal(counts, axis1=-2, axis2=-1) / np.maximum(done + counts.sum(axis=-2), 1e-9)
+    return np.asarray(np.nanmean(np.where(done > 0, f1, np.nan), axis=-1))
 
 
 def macro_f1(label: Labels, predicted: Labels) -> float:
     """Mean over the classes that were done of the F1 score."""
-    return macro_f1_of(confusion(label, predicted))
+    return float(macro_f1_of(confusion(label, predicted)))
 
 
 def by_group(label: Labels, predicted: Labels, group: NDArray[np.str_]) -> dict[str, float]:
@@ -51,12 +56,12 @@ def gain_interval(
         baseline: of the baseline.
     """
     people = sorted(set(group.tolist()))
-    counts = np.array([[confusion(label[group == g], p[group == g]) for g in people] for p in (*predicted, baseline)])
-    rng = np.random.default_rng(0)
-    gains = []
-    for _ in range(_RESAMPLES):
-        drawn = rng.integers(len(people), size=len(people))
-        *ours, theirs = (macro_f1_of(method[drawn].sum(axis=0)) for method in counts)
-        gains.append(float(np.mean(ours)) - theirs)
-    low, high = np.percentile(gains, [2.5, 97.5])
+    methods = (*predicted, baseline)
+    counts = np.array([[confusion(label[group == g], p[group == g]) for p in methods] for g in people], np.float64)
+
+    def gain(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        f1 = macro_f1_of(sums)
+        return np.asarray(f1[:, :-1].mean(axis=1) - f1[:, -1])
+
+    low, high = interval(counts, gain)
     return float(low), float(high)

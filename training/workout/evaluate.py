@@ -179,7 +179,7 @@ class Scoreboard:
         medians = [_medians(made) for made in self.made[name]]
         errors = np.array([mae_bpm(self.sessions, m) for m in medians])
         # Of several seeds, the interval is the first one's: it is about the people, not about the seeds.
-        low, high = ratio_interval(self.sessions, medians[0], np.random.default_rng(0))
+        low, high = ratio_interval(self.sessions, medians[0])
         return Method(
             name=name,
             mae_bpm=errors.mean(axis=0).tolist(),

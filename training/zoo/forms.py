@@ -13,11 +13,12 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from converters.environments import Environment, cache_folder, own
+from converters.environments import Environment, here, own
 from converters.errors import ConversionError
 from converters.forms import make_forms
 from converters.measure import measure
 from converters.recipes import RECIPES
+from edge_agent.inference.choice import cache_folder
 from training.zoo.architectures import Architecture
 from training.zoo.problem import Problem
 from training.zoo.protocol import Trainer
@@ -55,7 +56,8 @@ def _spread(x: NDArray[np.float32], windows: NDArray[np.int64], most: int) -> ND
 
 @cache
 def _runtimes() -> dict[str, Environment | str]:
-    return own(cache_folder(os.environ))
+    cache = cache_folder(os.environ)
+    return here() if cache is None else own(cache / "runtimes")
 
 
 def _measured(model: bytes, timed: NDArray[np.float32]) -> tuple[dict[str, Timing], dict[str, str]]:

@@ -44,8 +44,8 @@ def _panel(ax: Axes, comparison: Comparison, entries: list[tuple[Entry, float]],
     best = (min if comparison.ascending else max)(comparison.baselines, key=lambda e: e.figures[column])
     ax.axhline(best.figures[column], color=style.MUTED, linestyle="--", linewidth=1.2)
     ax.annotate(
-        best.name, (0.99, best.figures[column]), (0, 3), xycoords=("axes fraction", "data"), textcoords="offset points",
-        ha="right", fontsize=8, color=style.MUTED,
+        best.name, (0.01, best.figures[column]), (0, 3), xycoords=("axes fraction", "data"), textcoords="offset points",
+        fontsize=8, color=style.MUTED,
     )  # fmt: skip
     for entry, cost in entries:
         value, low, high = entry.figures[column], entry.low[column], entry.high[column]
@@ -69,9 +69,9 @@ def _panel(ax: Axes, comparison: Comparison, entries: list[tuple[Entry, float]],
 
 def _names(ax: Axes, points: list[tuple[str, float, float]]) -> None:
     """Write each name to that side of its point where it covers least of the names and points before it."""
-    at = {name: ax.transData.transform((x, y)) for name, x, y in points}
-    taken = [_Box(x - 5, y - 5, x + 5, y + 5) for x, y in at.values()]
-    for name, (x, y) in at.items():
+    places = [ax.transData.transform((x, y)).tolist() for _, x, y in points]
+    taken = [_Box(x - 5, y - 5, x + 5, y + 5) for x, y in places]
+    for (name, *point), (x, y) in zip(points, places, strict=True):
         width, height = 6.0 * len(name), 12.0
         sides = {
             (dx, dy): _Box(
@@ -84,9 +84,9 @@ def _names(ax: Axes, points: list[tuple[str, float, float]]) -> None:
         taken.append(sides[dx, dy])
         ax.annotate(
             name,
-            ax.transData.inverted().transform((x, y)),
+            (point[0], point[1]),
             (dx, dy),
-            textcoords="offset pixels",
+            textcoords="offset points",
             fontsize=8.5,
             ha="right" if dx < 0 else "left",
         )

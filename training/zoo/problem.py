@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from training.activity.scores import macro_f1_of
 from training.zoo.architectures import Head
 
 
@@ -100,9 +101,7 @@ class MacroF1:
 
     def figures(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
         """Macro-F1, (..., 1)."""
-        done = sums.sum(axis=-1)
-        f1 = 2 * np.diagonal(sums, axis1=-2, axis2=-1) / np.maximum(done + sums.sum(axis=-2), 1e-9)
-        return np.asarray(np.nanmean(np.where(done > 0, f1, np.nan), axis=-1, keepdims=True))
+        return macro_f1_of(sums)[..., None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
