@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def last_step(x: Any, head: Head) -> Any:  # noqa: ANN401
     return head(layers.Flatten()(x[:, -1:]))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def problem() -> Problem:
     """The change to come is the mean of the window: everything that sees all of it can learn that."""
     random = np.random.default_rng(5)
@@ -55,13 +56,15 @@ def problem() -> Problem:
     )
 
 
-@pytest.fixture
-def zoo(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def zoo() -> Iterator[None]:
     """A registry of two, the second of which was added with one function and one line."""
-    for name in list(ZOO):
-        monkeypatch.delitem(ZOO, name)
-    monkeypatch.setitem(ZOO, "last-step", Architecture(last_step))
-    monkeypatch.setitem(ZOO, "direct", Architecture(direct))
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(ZOO):
+            patch.delitem(ZOO, name)
+        patch.setitem(ZOO, "last-step", Architecture(last_step))
+        patch.setitem(ZOO, "direct", Architecture(direct))
+        yield
 
 
 def convert(architecture: Architecture, trainer: Trainer, problem: Problem) -> list[Form]:
@@ -79,7 +82,7 @@ def convert(architecture: Architecture, trainer: Trainer, problem: Problem) -> l
     ]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def comparison(problem: Problem, zoo: None) -> Comparison:
     assert zoo is None
     return compare(problem, seeds=2, protocol=PROTOCOL, convert=convert)
