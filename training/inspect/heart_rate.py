@@ -45,7 +45,7 @@ def inspect(folder: Path) -> Account:
             ("recordings", f"{len(recordings):,}"),
             ("people", f"{len({(r.source, r.person) for r in recordings}):,}"),
             ("hours", f"{seconds / 3600:,.1f}"),
-            ("seconds with heart rate", percent(sum(_present(r) for r in recordings) / seconds)),
+            ("seconds with heart rate", f"{sum(_present(r) for r in recordings) / seconds:.1%}"),
             ("not readable", f"{len(unread):,}"),
             ("odd", f"{len({o.where for o in odd}):,}"),
         ),
@@ -213,7 +213,7 @@ def _people(dataset: Dataset) -> list[Step]:
     return [
         Step(
             "leave out",
-            "People are left out in turn, trained on by nobody, to see what the model is worth on somebody new.",
+            "People are left out of training in turn, to see what the model is worth on somebody new.",
             "people",
             len(people),
             len(out),
