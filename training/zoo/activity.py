@@ -17,7 +17,7 @@ from training.zoo.views import SEQUENCE, SPECTROGRAM, TEN_BY_TEN, spectrogram, t
 
 # Of each person, placement and class: windows five seconds apart are nearly the same, and what was done for long shall
 # not count for more.
-WINDOWS_EACH = 10
+WINDOWS_EACH = 40
 
 _FOLDS = 3
 _VALIDATES = 5  # one person in five of those who are not scored

@@ -81,17 +81,20 @@ def _section(comparison: Comparison) -> str:
 
 
 def _verdict(comparison: Comparison) -> str:
-    """The first line: which is best, and where the best baseline is better than all."""
-    sentences = []
+    """The first lines: where no architecture beats the best baseline, and which of them is best."""
+    lost: list[str] = []
+    won: list[str] = []
     for i, name in enumerate(comparison.figures):
         best, base = (
             (min if comparison.ascending else max)(entries, key=lambda e, i=i: e.figures[i])  # type: ignore[misc]
             for entries in (comparison.architectures, comparison.baselines)
         )
-        text = f"{name}: {best.name} {best.figures[i]:.3g}, best baseline {base.name} {base.figures[i]:.3g}"
         wins = (best.figures[i] < base.figures[i]) == comparison.ascending
-        sentences.append(text if wins else f"**{text}**")
-    return f"Best at {'; '.join(sentences)}. Bold: no architecture beats the baseline."
+        (won if wins else lost).append(f"{name} ({best.name} {best.figures[i]:.3g}, {base.name} {base.figures[i]:.3g})")
+    lines = [f"**At this budget, no architecture beats the best baseline at {', '.join(lost)}.**"] if lost else []
+    if won:
+        lines.append(f"Best, beside the best baseline: {', '.join(won)}.")
+    return "\n\n".join(lines)
 
 
 def _spread(comparison: Comparison) -> str:

@@ -33,7 +33,7 @@ _COLUMNS = (
 _SINCE_SCALE_BPM = 10.0
 
 # Origins a second apart are nearly the same, and the one with most recordings shall not count for more than the others.
-ORIGINS_PER_PERSON = 1200
+ORIGINS_PER_PERSON = 3000
 
 
 def make(folder: Path) -> Problem:

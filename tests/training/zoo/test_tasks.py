@@ -90,7 +90,10 @@ def test_recovery_is_learned_from_simulated_people_and_scored_on_recorded_ones(
     assert 3 < falls[0] < falls[1] < 80
 
 
-def test_activity_windows_are_few_of_many_and_each_person_is_scored_once(tmp_path: Path) -> None:
+def test_activity_windows_are_few_of_many_and_each_person_is_scored_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(activity, "WINDOWS_EACH", 10)
     for i, person in enumerate(("ann", "bob", "cai", "dee", "eve")):
         write_acceleration(tmp_path / person / "walk.csv", moving(3, 80, seed=i), activity="walk")
         write_acceleration(tmp_path / person / "still.csv", moving(0, 30, seed=i), activity="still")
