@@ -18,6 +18,8 @@ HELD_SECONDS = 4 * 3600
 # A disk that fails is asked again at every tenth write, which is every tenth second of a recording.
 _RETRY_EVERY = 10
 
+_REMIND_EVERY_S = 600
+
 # Transactions of what was held are this large: one is written in well under a second on a slow card.
 _BATCH = 256
 
@@ -58,6 +60,8 @@ class Backlog:
             return
         self._waiting.append(write)
         self.seconds += write.seconds
+        if self.seconds // _REMIND_EVERY_S > (self.seconds - write.seconds) // _REMIND_EVERY_S:
+            log.warning("journal: %d s wait in memory, the disk still cannot be written", self.seconds)
 
     def due(self) -> bool:
         """Whether the disk is to be asked now."""

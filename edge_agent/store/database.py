@@ -22,7 +22,7 @@ FILE_NAME = "journal.sqlite3"
 _PASSING = {
     sqlite3.SQLITE_FULL: "the disk is full; delete something, or set `keep_mb` in [store]",
     sqlite3.SQLITE_READONLY: "the disk is read-only, as after an error of the card; back up and replace it",
-    sqlite3.SQLITE_IOERR: "the disk fails; back up and replace it",
+    sqlite3.SQLITE_IOERR: "the disk fails or has become read-only; back up and replace it",
     sqlite3.SQLITE_CANTOPEN: "the file cannot be opened; check the folder and its owner",
     sqlite3.SQLITE_BUSY: "another program writes to it; close that",
     sqlite3.SQLITE_LOCKED: "another program writes to it; close that",

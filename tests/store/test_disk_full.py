@@ -107,6 +107,16 @@ def test_memory_holds_seconds_up_to_a_bound_and_that_is_said(
     assert "3 s were not recorded while the disk was away" in caplog.text
 
 
+def test_its_user_is_reminded_every_ten_minutes(caplog: pytest.LogCaptureFixture) -> None:
+    held = Backlog()
+    for _ in range(1300):
+        held.hold(Write(id, seconds=1))
+    assert [record.getMessage()[:30] for record in caplog.records] == [
+        "journal: 600 s wait in memory,",
+        "journal: 1200 s wait in memory",
+    ]
+
+
 def test_a_program_that_holds_the_file_does_not_stop_the_recording(tmp_path: Path) -> None:
     with Journal(tmp_path) as journal:
         session = journal.open_session(new_session(), [second(0)])

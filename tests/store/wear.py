@@ -2,10 +2,12 @@
 
     sudo python -m tests.store.wear
 
-A new ext4 file system in a file, mounted through a loop device, takes the journal. The kernel counts the sectors that
-the device is given: data, log, and what the file system writes for itself. strace counts the calls that sync. The
-seconds have real forecasts, by the shipped model from a simulated workout, and come as fast as the disk takes them; the
-times are those of this machine's disk.
+A new ext4 file system in a file, mounted through a loop device, takes the journal and, every five minutes, what was
+learned of the athlete. The kernel counts the sectors that the device is given: data, log, and what the file system
+writes for itself. strace counts the calls that sync. The seconds have real forecasts, by the shipped model from a
+simulated workout, and come as fast as the disk takes them; the times are those of this machine's disk.
+
+A second table has what the check at the start takes, on journals of some sizes that have just been written.
 """
 
 from __future__ import annotations
@@ -26,17 +28,21 @@ from pathlib import Path
 
 import numpy as np
 
+from edge_agent.agent.session import SAVE_S
 from edge_agent.demo.simulation import RR_UNITS_PER_S, interval_workout, simulate
 from edge_agent.inference.models import WorkoutModel
 from edge_agent.signals.frame import Frame
-from edge_agent.store.database import FILE_NAME
+from edge_agent.store.database import FILE_NAME, reading
 from edge_agent.store.journal import Journal
 from edge_agent.store.summary import Second
 from tests.store.disk import REPOSITORY
-from tests.store.samples import new_session
+from tests.store.samples import new_session, summarised
 
 HOUR_S = 3600
+ATHLETE = "ada"
 SECTOR_BYTES = 512  # of /sys/dev/block/*/stat, whatever the device's own
+
+CHECKED_HOURS = (10, 50, 250)
 
 # What is shipped, and what it was chosen against: bytes of a page, seconds in a commit.
 VARIANTS = ((1024, 1), (4096, 1), (1024, 2), (1024, 10))
@@ -57,7 +63,30 @@ def main(arguments: Sequence[str]) -> int:
             f"| {page_bytes} B | {batch} s | {seen['written_mb']:.1f} MB | {syncs} | {seen['file_mb']:.2f} MB "
             f"| {median} | {p99} | {longest} |"
         )
+    print("\n| journal | recorded | integrity_check | quick_check |")
+    print("|--:|--:|--:|--:|")
+    for hours in CHECKED_HOURS:
+        print(_check(hours))
     return 0
+
+
+def _check(hours: int) -> str:
+    """How long the checks take on a journal of so many hours, read from the page cache."""
+    hour = list(_workout(WorkoutModel(None)))
+    with tempfile.TemporaryDirectory() as folder:
+        directory = Path(folder)
+        with Journal(directory) as journal:
+            for _ in range(hours):
+                summarised(journal, journal.open_session(new_session(), hour))
+        path = directory / FILE_NAME
+        taken_s = {}
+        with reading(path) as db:
+            for pragma in ("integrity_check", "quick_check"):
+                begun_s = time.perf_counter()
+                assert db.execute(f"PRAGMA {pragma}(1)").fetchone() == ("ok",)
+                taken_s[pragma] = time.perf_counter() - begun_s
+        size_mb = path.stat().st_size / 1e6
+    return f"| {size_mb:.0f} MB | {hours} h | {taken_s['integrity_check']:.2f} s | {taken_s['quick_check']:.2f} s |"
 
 
 def _on_new_disk(page_bytes: int, batch: int) -> tuple[dict[str, float], int]:
@@ -86,7 +115,8 @@ def _run(folder: Path, prefix: Sequence[str], page_bytes: int, batch: int) -> di
 
 
 def _record(directory: Path, page_bytes: int, batch: int) -> dict[str, float]:
-    seconds = list(_workout())
+    model = WorkoutModel(directory)
+    seconds = list(_workout(model))
     with closing(sqlite3.connect(directory / FILE_NAME)) as db:
         db.execute(f"PRAGMA page_size={page_bytes}")
         db.execute("PRAGMA journal_mode=WAL")
@@ -99,6 +129,8 @@ def _record(directory: Path, page_bytes: int, batch: int) -> dict[str, float]:
             begun_s = time.perf_counter()
             journal.accept(session, seconds[start : start + batch])
             commits_ms.append(1e3 * (time.perf_counter() - begun_s))
+            if start // SAVE_S > (start - batch) // SAVE_S:
+                model.athletes.save(ATHLETE)
         os.sync()
         written = _written_sectors(directory) - before
     return {
@@ -110,9 +142,9 @@ def _record(directory: Path, page_bytes: int, batch: int) -> dict[str, float]:
     }
 
 
-def _workout() -> Iterator[Second]:
+def _workout(model: WorkoutModel) -> Iterator[Second]:
     """An hour as it is recorded, with its forecasts."""
-    forecaster = WorkoutModel(None).begin("wear")
+    forecaster = model.begin(ATHLETE)
     for t_s, sent in enumerate(itertools.islice(simulate(interval_workout(HOUR_S), seed=1), HOUR_S)):
         bpm = None if sent.heart_rate_bpm is None else float(sent.heart_rate_bpm)
         rr_intervals_ms = tuple(rr * 1000 / RR_UNITS_PER_S for rr in sent.rr_intervals)

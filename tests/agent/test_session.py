@@ -1,0 +1,72 @@
+"""A live session: what arrives is in the journal within two seconds, however it jitters."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge_agent.agent.session import LiveSession
+from edge_agent.inference.models import WorkoutModel
+from edge_agent.signals.alignment import HeartRate
+from edge_agent.store.journal import Journal
+from edge_agent.store.sessions import SinceBoot
+
+ACCEPTED_WITHIN_S = 2.0
+
+# A commit takes some milliseconds (docs/durability.md); here, one may take this long.
+COMMIT_S = 0.5
+
+# Ten times a second the loop is at something else: nothing that it does takes longer.
+TICK_S = 0.1
+
+
+class SetClock:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def monotonic_s(self) -> float:
+        return self.now_s
+
+    def now(self) -> datetime:
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.now_s)
+
+    def time_trusted(self) -> bool:
+        return True
+
+    def since_boot(self) -> SinceBoot:
+        return SinceBoot("boot", self.now_s)
+
+    async def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+
+
+@settings(max_examples=15, deadline=None)
+@given(gaps_s=st.lists(st.floats(0.3, 2.5), min_size=1, max_size=20))
+def test_a_beat_is_in_the_journal_within_two_seconds_of_its_arrival(
+    gaps_s: list[float], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    clock, model = SetClock(), WorkoutModel(None)
+    arrivals_s = [0.0]
+    for gap_s in gaps_s:
+        arrivals_s.append(arrivals_s[-1] + gap_s)
+    with Journal(tmp_path_factory.mktemp("store")) as journal:
+        session = LiveSession(journal, model, clock=clock, athlete="ada", first_arrival_s=0.0)
+        waiting = dict(enumerate(arrivals_s))
+        arrived: list[int] = []
+        while waiting or arrived:
+            for beat in [beat for beat, at_s in waiting.items() if at_s <= clock.now_s]:
+                session.add(HeartRate(120.0, (float(beat + 1),)), waiting.pop(beat))
+                arrived.append(beat)
+            if session.due_s <= clock.now_s:
+                session.advance()
+                clock.now_s += COMMIT_S
+                recorded = {rr for second in journal.seconds(1) for rr in second.rr_intervals_ms}
+                late = [beat for beat in arrived if beat + 1 in recorded]
+                assert all(clock.now_s - arrivals_s[beat] <= ACCEPTED_WITHIN_S for beat in late)
+                arrived = [beat for beat in arrived if beat not in late]
+            clock.now_s += TICK_S
