@@ -53,18 +53,25 @@ def _restore(args: argparse.Namespace) -> int:
 
 def _forget_athlete(args: argparse.Namespace) -> int:
     from edge_agent.agent.clock import SystemClock
+    from edge_agent.agent.status import FILE_NAME as STATUS
     from edge_agent.inference.models import WorkoutModel
+    from edge_agent.sensors.links.claims import Claims
     from edge_agent.store.journal import Journal
 
     directory, clock = _directory(args), SystemClock()
     with Journal(directory) as journal:
         forgotten = journal.forget_athlete(args.athlete, clock.now(), time_trusted=clock.time_trusted())
         learned = WorkoutModel(directory).athletes.forget(args.athlete)
+        (directory / STATUS).unlink(missing_ok=True)  # the last agent's; it names who wore what
     print(f"{forgotten.sessions} sessions deleted, {forgotten.messages} messages not sent")
     print("what was learned is deleted" if learned else "nothing was learned of this athlete here")
     if forgotten.tombstone:
         print("the backend is told as soon as the agent reaches the broker; until then the name waits in the outbox")
     if forgotten.set_aside:
         print(f"{forgotten.set_aside} files that were set aside are deleted: whose they are cannot be told")
+    for claim in Claims(directory).read():
+        if claim.athlete == args.athlete:
+            which = claim.address or claim.name
+            print(f"a sensor is claimed for this athlete still; `edge-agent forget --sensor '{which}'` lets it go")
     print("backups are not reached: delete those that you do not want to keep")
     return 0

@@ -11,7 +11,8 @@ import logging
 import os
 import sqlite3
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Self
@@ -99,6 +100,14 @@ class Journal:
         """Recorded seconds that wait in memory, because the disk cannot be written."""
         return self._backlog.seconds
 
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            msg = f"{self.path}: cannot be read ({error}); {passing_trouble(error) or 'start the agent to repair it'}"
+            raise JournalError(msg) from error
+
     def _write(self, *writes: Write) -> bool:
         """Make changes in one transaction, or have them wait in memory while the disk does not take them.
 
@@ -163,12 +172,14 @@ class Journal:
     @property
     def device_id(self) -> str:
         """Random UUID of this device."""
-        (device_id,) = self._db.execute("SELECT id FROM device").fetchone()
-        return str(device_id)
+        with self._reading():
+            return str(self._db.execute("SELECT id FROM device").fetchone()[0])
 
     def has_session(self, session_uuid: uuid.UUID) -> bool:
         """Whether the journal knows a session."""
-        return self._db.execute("SELECT 1 FROM session WHERE uuid = ?", (str(session_uuid),)).fetchone() is not None
+        with self._reading():
+            row = self._db.execute("SELECT 1 FROM session WHERE uuid = ?", (str(session_uuid),)).fetchone()
+        return row is not None
 
     def open_session(self, session: NewSession, seconds: Iterable[Second]) -> int:
         """Begin a session with its first seconds, so that no session is without any.
@@ -207,11 +218,13 @@ class Journal:
 
     def seconds(self, session_id: int) -> list[Second]:
         """All seconds of a session that are on the disk, in order."""
-        return sessions.read_seconds(self._db, session_id)
+        with self._reading():
+            return sessions.read_seconds(self._db, session_id)
 
     def open_sessions(self) -> list[int]:
         """Sessions that were begun and not closed."""
-        return [row[0] for row in self._db.execute("SELECT id FROM session WHERE summary IS NULL ORDER BY id")]
+        with self._reading():
+            return [row[0] for row in self._db.execute("SELECT id FROM session WHERE summary IS NULL ORDER BY id")]
 
     def close_session(self, session_id: int, *, interrupted: bool, enqueue: bool) -> Summary | None:
         """Close a session: its summary is stored and, when asked for, queued for the broker, in one transaction.

@@ -12,12 +12,15 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from edge_agent.cli import main
 from edge_agent.errors import JournalError
 from edge_agent.inference.models import WorkoutModel
 from edge_agent.store.backup import back_up, restore
 from edge_agent.store.database import FILE_NAME
+from edge_agent.store.exchange import set_aside
 from edge_agent.store.journal import Journal
 from tests.store.disk import REPOSITORY
 from tests.store.samples import new_session, second, summarised
@@ -144,6 +147,26 @@ def test_what_is_no_sound_backup_changes_nothing(backup: Path, tmp_path: Path, s
     with Journal(tmp_path / "new") as journal:
         assert journal.seconds(session) == [second(0)]
     assert not (tmp_path / "outside").exists()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.binary(min_size=1, max_size=40)), min_size=1))
+def test_whatever_the_bytes_of_a_backup_are_it_comes_back_sound_or_not_at_all(
+    backup: Path, tmp_path_factory: pytest.TempPathFactory, spoils: list[tuple[float, bytes]]
+) -> None:
+    folder = tmp_path_factory.mktemp("spoiled")
+    content = bytearray(backup.read_bytes())
+    for where, data in spoils:
+        start = int(where * len(content))
+        content[start : start + len(data)] = data
+    (folder / "backup").write_bytes(content)
+    try:
+        restore(folder / "backup", folder / "store")
+    except JournalError:
+        assert not (folder / "store" / FILE_NAME).exists()
+    with Journal(folder / "store") as journal:
+        assert set_aside(folder / "store") == []
+        journal.open_session(new_session(), [second(0)])
 
 
 def test_a_backup_is_replaced_by_a_newer_one_and_nothing_else_is(backup: Path, tmp_path: Path) -> None:

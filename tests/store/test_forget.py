@@ -10,8 +10,10 @@ import msgspec
 import pytest
 
 from edge_agent.cli import main
+from edge_agent.config import Role, SensorConfig
 from edge_agent.errors import JournalError
 from edge_agent.inference.models import WorkoutModel
+from edge_agent.sensors.links.claims import Claims
 from edge_agent.store.journal import Journal
 from edge_agent.store.messages import Kind, Tombstone
 from edge_agent.store.summary import Second
@@ -101,11 +103,15 @@ def test_the_command_deletes_what_was_learned_too(tmp_path: Path, capsys: pytest
     athletes = WorkoutModel(tmp_path).athletes
     athletes.save("ada")
     athletes.save("grace")
+    (tmp_path / "status.json").write_text('{"sources": {"ada": {}}}')
+    Claims(tmp_path).write([SensorConfig(Role.HEART_RATE, name="HR 1", athlete="ada")])
     assert main(["forget-athlete", "ada", "--state", str(tmp_path)]) == 0
     out = capsys.readouterr().out
     assert "1 sessions deleted, 1 messages not sent" in out
     assert "what was learned is deleted" in out
     assert "the backend is told" in out
+    assert "`edge-agent forget --sensor 'HR 1'` lets it go" in out
+    assert not (tmp_path / "status.json").exists()
     assert len(list((tmp_path / "athletes").iterdir())) == 1
 
 

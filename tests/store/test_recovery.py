@@ -158,6 +158,15 @@ def test_a_journal_that_is_found_damaged_while_recording_loses_no_second_of_the_
     assert "it can be written again" in caplog.text
 
 
+def test_a_page_that_cannot_be_read_is_an_error_that_names_the_file(tmp_path: Path) -> None:
+    record(tmp_path)
+    with Journal(tmp_path) as journal:
+        for page in leaf_pages(tmp_path / FILE_NAME, "second"):
+            destroy(tmp_path / FILE_NAME, page)
+        with pytest.raises(JournalError, match=r"journal\.sqlite3: cannot be read .*start the agent to repair it"):
+            journal.seconds(1)
+
+
 def test_a_damaged_journal_of_version_1_is_brought_forward(tmp_path: Path) -> None:
     write_version_1(tmp_path)
     for page in leaf_pages(tmp_path / FILE_NAME, "second"):
