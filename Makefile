@@ -14,7 +14,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-arm bench fuzz-profiles compare-profiles lint clean
+.PHONY: help demo test test-arm bench bench-peers bundles fuzz-profiles compare-profiles lint clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,13 @@ fuzz-profiles: $(PROFILES)/installed ## coverage-guided fuzzing of what reads by
 
 compare-profiles: $(PROFILES)/installed ## the same bytes read by other people's parsers
 	$(PROFILES)/bin/python -m tests.compare_profiles
+
+bench-peers: $(DEV)/installed ## the same models run in other ways; writes docs/models/peers.md
+	$(DEV)/bin/python -m tests.peers
+
+bundles: $(DEV)/installed ## the shipped bundles from models/, and docs/models/conversion.md; wants HEARTLINE_DATA
+	$(DEV)/bin/edge-convert all models --data $${HEARTLINE_DATA:-../shared/data} --out edge_agent/models \
+		--page docs/models/conversion.md
 
 lint: $(DEV)/installed ## style, format and types
 	$(DEV)/bin/ruff check

@@ -41,7 +41,7 @@ def card(manifest: Manifest, conversion: Conversion, *, bundle_bytes: int) -> st
         ),
         "## Scores\n\n" + "\n\n".join(_metrics(manifest.metrics)),
         "## Forms\n\n" + RULE + "\n\n" + "\n".join(_winners(conversion)),
-        _compared_on(manifest.task, comparisons) + "\n\n" + comparison_table(comparisons, conversion.failed),
+        fed_with(manifest.task, comparisons) + "\n\n" + comparison_table(comparisons, conversion.failed),
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -153,7 +153,8 @@ def _winners(conversion: Conversion) -> list[str]:
     ]
 
 
-def _compared_on(task: str, comparisons: Comparisons) -> str:
+def fed_with(task: str, comparisons: Comparisons) -> str:
+    """What the forms of a model were compared on, in words."""
     scored = comparisons.test_set
     on = f"{scored.name}; the float model scores " if scored else TASKS[task].compared_on
     if scored:

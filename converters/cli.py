@@ -17,6 +17,7 @@ from training.errors import TrainingError
 
 if TYPE_CHECKING:
     from converters.compare import Environments
+    from converters.pack import Conversion
     from converters.verify import Comparison
 
 _EPILOG = """\
@@ -24,6 +25,8 @@ edge-convert MODEL --out FILE      converts, compares every form with the float 
                                    forms that win; FILE.md beside it is the model card
 edge-convert MODEL.keras --inputs INPUTS.npy --json
                                    what every recipe makes of any Keras model with a batch of one
+edge-convert all MODELS --data DIR --out FOLDER --page FILE
+                                   packs every model of a folder, and writes the table of all recipes and runtimes
 edge-convert verify BUNDLE         checks hashes, schema, licences and golden pairs, every form on every runtime
 
 Each runtime is run in an environment of its own, with the Python and numpy that a device has beside it, which uv makes
@@ -37,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     argv = sys.argv[1:] if argv is None else list(argv)
     try:
-        return _verify(argv[1:]) if argv[:1] == ["verify"] else _convert(argv)
+        return _COMMANDS[argv[0]](argv[1:]) if argv and argv[0] in _COMMANDS else _convert(argv)
     except (ConversionError, TrainingError, HeartlineError) as error:
         print(f"edge-convert: {error}", file=sys.stderr)
         return 2
@@ -98,8 +101,8 @@ def _pack(arguments: argparse.Namespace) -> int:
 
     trained = read_manifest(arguments.model)
 
-    from converters.card import as_json, card, comparison_table
-    from converters.pack import convert, pack
+    from converters.card import as_json, comparison_table
+    from converters.pack import convert
 
     recipes = RECIPES if arguments.recipe == "all" else (BY_NAME[arguments.recipe],)
     conversion = convert(
@@ -116,15 +119,23 @@ def _pack(arguments: argparse.Namespace) -> int:
     elif not arguments.out:
         print(comparison_table(comparisons, failed))
     if arguments.out:
-        manifest = pack(conversion, arguments.out)
-        text = card(manifest, conversion, bundle_bytes=arguments.out.stat().st_size)
-        arguments.out.with_suffix(".md").write_text(text, encoding="utf-8")
+        _write(conversion, arguments.out)
         for (recipe, runtime), reason in {**comparisons.refused, **failed}.items():
             print(f"left out: {recipe} on {runtime}: {reason}", file=sys.stderr)
         for winner in conversion.winners:
             print(f"{winner.comparison.runtime}: {winner.comparison.recipe}, {winner.why}", file=sys.stderr)
         print(f"wrote {arguments.out} and {arguments.out.with_suffix('.md')}", file=sys.stderr)
     return 0
+
+
+def _write(conversion: Conversion, out: Path) -> None:
+    """Write a bundle, and its card beside it."""
+    from converters.card import card
+    from converters.pack import pack
+
+    manifest = pack(conversion, out)
+    text = card(manifest, conversion, bundle_bytes=out.stat().st_size)
+    out.with_suffix(".md").write_text(text, encoding="utf-8")
 
 
 def _verify(argv: Sequence[str]) -> int:
@@ -137,6 +148,29 @@ def _verify(argv: Sequence[str]) -> int:
 
     for line in check(arguments.bundle, _environments(here=arguments.here)):
         print(line)
+    return 0
+
+
+def _all(argv: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="edge-convert all", description="Packs every trained model of a folder.")
+    parser.add_argument("models", type=Path, metavar="MODELS", help="folder of folders that edge-train wrote")
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="recordings to score every form on")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for the bundles and their cards")
+    parser.add_argument("--page", type=Path, required=True, metavar="FILE", help="Markdown page to write")
+    arguments = parser.parse_args(argv)
+
+    from converters.pack import convert
+    from converters.table import page
+    from training.manifest import read_manifest
+
+    environments, conversions = _environments(here=False), []
+    for folder in sorted(path for path in arguments.models.iterdir() if path.is_dir()):
+        trained = read_manifest(folder)
+        conversion = convert(trained, folder, environments, data=arguments.data, on_comparison=_show)
+        _write(conversion, arguments.out / f"{trained.task}.zip")
+        conversions.append(conversion)
+    arguments.page.write_text(page(conversions), encoding="utf-8")
+    print(f"wrote {len(conversions)} bundles to {arguments.out}, and {arguments.page}", file=sys.stderr)
     return 0
 
 
@@ -160,3 +194,6 @@ def _show(comparison: Comparison) -> None:
         f"{comparison.us:.1f} µs",
         file=sys.stderr,
     )
+
+
+_COMMANDS = {"verify": _verify, "all": _all}

@@ -45,7 +45,7 @@ def main() -> int:
         walls_s = _replay(_recording(Path(folder)))
     model = WorkoutModel(None)
     ratio = SECONDS / statistics.median(walls_s)
-    print(f"{platform.machine()}, {_cpu()}, Python {platform.python_version()}, numpy {np.__version__}")
+    print(f"{platform.machine()}, {cpu()}, Python {platform.python_version()}, numpy {np.__version__}")
     print(f"heartline {__version__}, {model.form}")
     print(f"edge-agent replay --json, {SECONDS} s recording, one core, {REPETITIONS} runs:")
     print(f"  median {statistics.median(walls_s):.2f} s, {min(walls_s):.2f} to {max(walls_s):.2f} s")
@@ -112,7 +112,7 @@ def _replay(recording: Path) -> list[float]:
     return walls_s
 
 
-def _cpu() -> str:
+def cpu() -> str:
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     return next((line.split(": ", 1)[1] for line in lines if line.startswith("model name")), "unknown CPU")
 

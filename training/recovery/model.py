@@ -20,8 +20,8 @@ from training.pinball import quantile_loss
 # In the first seconds nobody knows much: errors are three times those at half a minute, and would rule the loss.
 _EARLY_S, _EARLY_WEIGHT = 19, 0.2
 
-_FALLS = [FEATURE_NAMES.index(f"fall_{h}") for h in HORIZONS_S]
-_REACHES = [FEATURE_NAMES.index(f"reach_{h}") for h in HORIZONS_S]
+FALLS = [FEATURE_NAMES.index(f"fall_{h}") for h in HORIZONS_S]
+REACHES = [FEATURE_NAMES.index(f"reach_{h}") for h in HORIZONS_S]
 
 
 def build_cell(hidden: int) -> keras.Model:
@@ -91,7 +91,7 @@ def corrected(raw: Any, x: Any) -> Any:  # noqa: ANN401 - tensors of any backend
     """
     parts = []
     for i, scale_bpm in enumerate(FALL_SCALE_BPM):
-        fall, reach = (x[..., j : j + 1] for j in (_FALLS[i], _REACHES[i]))
+        fall, reach = (x[..., j : j + 1] for j in (FALLS[i], REACHES[i]))
         median = fall + reach * raw[..., 3 * i + 1 : 3 * i + 2]
         below = reach * (keras.ops.elu(raw[..., 3 * i : 3 * i + 1]) + 1.0)
         above = reach * (keras.ops.elu(raw[..., 3 * i + 2 : 3 * i + 3]) + 1.0)

@@ -1,0 +1,1 @@
+"""Heartline's shipped forms beside other ways to run the same models, in the same run on the same machine."""
