@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 from converters.cli import main
+from converters.compare import Comparisons
 from converters.errors import ConversionError
-from converters.pack import convert, pack
+from converters.forms import Forms
+from converters.pack import Conversion, convert, pack
 from converters.recipes import BY_NAME, LITERT, TFLITE_RUNTIME
 from converters.timings import TIMINGS
 from edge_agent.inference.bundle import Bundle, DataSource, StreamingCell, read_bundle, write_bundle
@@ -77,10 +79,10 @@ def test_the_card_tells_data_licence_scores_limits_and_every_form(bundle_file: P
     assert "| `dynamic_wi8_afp32` | tflite-runtime | it needs FULLY_CONNECTED version 12" in card
 
 
-def test_where_no_runtime_is_there_nothing_holds_and_nothing_is_written(trained_folder: Path, tmp_path: Path) -> None:
-    nowhere = dict.fromkeys(RUNTIMES, "not installed here")
-    conversion = convert(read_manifest(trained_folder), trained_folder, nowhere, recipes=[BY_NAME["float32"]])
-    assert conversion.comparisons.refused == dict.fromkeys([("float32", r) for r in RUNTIMES], "not installed here")
+def test_where_no_form_holds_nothing_is_written(trained_folder: Path, tmp_path: Path) -> None:
+    nowhere = dict.fromkeys([("float32", runtime) for runtime in RUNTIMES], "not installed here")
+    comparisons = Comparisons([], nowhere, Forms({}, {}, []), np.zeros((0, 59), np.float32), None, [])
+    conversion = Conversion(read_manifest(trained_folder), comparisons, {}, [])
     with pytest.raises(ConversionError, match=r"no form of the workout model holds \(float32 on tflite-runtime: not"):
         pack(conversion, tmp_path / "b.zip")
     assert not (tmp_path / "b.zip").exists()

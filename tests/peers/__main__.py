@@ -249,8 +249,8 @@ def _head() -> str:
     return (
         "# The same models run in other ways\n\n"
         "Written by `make bench-peers`. Every way runs the same weights and is checked against the golden pairs. A "
-        "cold start lasts from the start of the process to its first answer, files being in the page cache; Heartline's "
-        "includes reading and checking the bundle, and answering the golden pairs. Peak memory is of the whole "
+        "cold start lasts from the start of the process to its first answer, files being in the page cache; that of "
+        "Heartline includes reading and checking the bundle and its golden pairs. Peak memory is of the whole "
         f"process, the interpreter and numpy included. One thread; {STARTS} starts of each way, in turn, seven rounds "
         "of answers in each. Heartline on a runtime is what the agent does there: the form that its bundle prefers.\n\n"
         f"{platform.system()} {platform.machine()}, {cpu()}, Python {platform.python_version()}, load average at the "
