@@ -101,6 +101,15 @@ def test_where_every_runtime_crashes_it_is_said_and_nothing_else_happens(
     assert not list(tmp_path.glob("*.json"))
 
 
+def test_where_no_child_can_be_started_the_golden_pairs_are_answered_here(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.executable", "/nowhere/python")
+    assert open_cell(bundle).recipe == "float32"
+    with pytest.raises(BundleError, match="5 off the golden pairs"):
+        open_cell(dataclasses.replace(bundle, golden_outputs=bundle.golden_outputs + np.float32(5)))
+
+
 def test_a_choice_once_made_costs_no_child(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = open_cell(bundle, tmp_path / "new")
     monkeypatch.setattr(subprocess, "run", no_child)
