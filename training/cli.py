@@ -48,6 +48,12 @@ def _parser() -> argparse.ArgumentParser:
     workout.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder with recordings")
     workout.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the model and its report")
     workout.add_argument("--seeds", type=_positive, default=3, metavar="N", help="train N times (default %(default)s)")
+    workout.add_argument(
+        "--unseen-seeds",
+        type=_positive,
+        metavar="N",
+        help="as often without each group of people (default: as --seeds)",
+    )
     workout.add_argument("--epochs", type=_positive, metavar="N", help="passes over the data at most")
     workout.add_argument("--hidden", type=_positive, metavar="N", help="LSTM units")
     workout.add_argument(
@@ -119,7 +125,11 @@ def _workout(arguments: argparse.Namespace) -> None:
     chief = team is None or team.index == 0
     with (
         TemporaryDirectory() as scratch,
-        tqdm(total=trainings(dataset, arguments.seeds) * settings.epochs, unit="epoch", disable=not chief) as bar,
+        tqdm(
+            total=trainings(dataset, arguments.seeds, arguments.unseen_seeds) * settings.epochs,
+            unit="epoch",
+            disable=not chief,
+        ) as bar,
     ):
 
         def show(what: str, epoch: Epoch) -> None:
@@ -134,6 +144,7 @@ def _workout(arguments: argparse.Namespace) -> None:
             out,
             seeds=arguments.seeds,
             settings=settings,
+            unseen_seeds=arguments.unseen_seeds,
             simulated=arguments.simulated,
             on_epoch=show,
         )

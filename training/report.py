@@ -120,7 +120,7 @@ def markdown(results: Results, images: Sequence[tuple[str, str]]) -> str:
             f"{HISTORY_S} s of heart rate behind it and heart rate without a gap up to the horizon. Baselines are "
             "fitted to the sessions that the LSTM is trained and validated on. "
             f"The LSTM's figures are the mean over {seeds} seed{'s' if seeds > 1 else ''}"
-            f"{', ± their standard deviation' if seeds > 1 else ''}; the state is carried from each session's first "
+            f"{', ± their standard deviation' if seeds > 1 else ''} (without ± they are of one); the state is carried from each session's first "
             "second to its last. The mixture is what a device shows: the cell of lowest validation loss, converted, "
             "with the experts and the conformal step of an athlete who is unknown at first and whose sessions, all of "
             "them, are played in the order they were made. Errors relative to persistence's carry their 95 % bootstrap "

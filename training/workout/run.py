@@ -54,6 +54,7 @@ def run(
     *,
     seeds: int,
     settings: Settings,
+    unseen_seeds: int | None = None,
     simulated: int = 0,
     on_epoch: Callable[[str, Epoch], None],
 ) -> Results:
@@ -64,6 +65,7 @@ def run(
         out: folder to write the cell, its manifest, the report, its pictures and the metrics to.
         seeds: how many times to train, from seeds 0, 1, ...
         settings: how to train.
+        unseen_seeds: how many times to train without each group of people that is left out; as `seeds` when None.
         simulated: made-up athletes to train on before the real ones (`pretrain`); none by default.
         on_epoch: called after each epoch with what is being trained.
 
@@ -74,7 +76,7 @@ def run(
     split = by_session(dataset.sessions)
     starts = [pretrain(simulated, seed=s, settings=settings) if simulated else None for s in range(seeds)]
 
-    def train(split: Split) -> list[Fitted]:
+    def train(split: Split, times: int) -> list[Fitted]:
         return [
             fit(
                 split.train,
@@ -84,10 +86,10 @@ def run(
                 initial_weights=start,
                 on_epoch=lambda epoch, seed=seed: on_epoch(f"{split.name}, seed {seed}", epoch),  # type: ignore[misc]
             )
-            for seed, start in enumerate(starts)
+            for seed, start in enumerate(starts[:times])
         ]
 
-    fitted = train(split)
+    fitted = train(split, seeds)
     chosen = _chosen(fitted)
     compared = _fitted_baselines(split)
 
@@ -101,7 +103,9 @@ def run(
     boards = [Scoreboard(name, thresholds) for name in groups]
     for board in boards:
         board.add(groups[board.name], compared, [f.cell for f in fitted], played)
-    unseen, athletes, strange = _unseen_people(dataset.sessions, thresholds, train)
+    unseen, athletes, strange = _unseen_people(
+        dataset.sessions, thresholds, lambda split: train(split, unseen_seeds or seeds)
+    )
     boards += unseen
 
     scores = [board.score() for board in boards]
@@ -113,7 +117,7 @@ def run(
         seeds=[SeedRun(f.seed, len(f.history), f.best_epoch + 1, f.validation_loss) for f in fitted],
         chosen_seed=chosen.seed,
         drift=measure_drift(_one_source(split.scored), chosen.cell),
-        environment=_environment(split, simulated),
+        environment=_environment(split, simulated, unseen_seeds or seeds),
         unreadable=[str(error) for error in dataset.errors],
     )
     shown = boards[0].sessions[len(boards[0].sessions) // 2]
@@ -121,9 +125,9 @@ def run(
     return results
 
 
-def trainings(dataset: Dataset, seeds: int) -> int:
+def trainings(dataset: Dataset, seeds: int, unseen_seeds: int | None = None) -> int:
     """How many cells `run` trains."""
-    return seeds * (1 + sum(1 for _ in by_person(dataset.sessions)))
+    return seeds + (unseen_seeds or seeds) * sum(1 for _ in by_person(dataset.sessions))
 
 
 def _fitted_baselines(split: Split) -> list[Baseline]:
@@ -163,9 +167,10 @@ def _one_source(sessions: list[Session]) -> list[Session]:
     return [s for s in sessions if s.recording.source == largest]
 
 
-def _environment(split: Split, simulated: int) -> dict[str, str]:
+def _environment(split: Split, simulated: int, unseen_seeds: int) -> dict[str, str]:
     return {
         "sessions": f"{len(split.train)} to train, {len(split.validation)} to validate, {len(split.scored)} held out",
+        "seeds for people left out": str(unseen_seeds),
         "made-up athletes trained on before": str(simulated),
         "Python": platform.python_version(),
         "TensorFlow": tf.__version__,
