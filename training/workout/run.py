@@ -32,6 +32,7 @@ from training.manifest import CELL, TrainingManifest, mae_metrics, sources, writ
 from training.report import Results, SeedRun, markdown
 from training.splits import Split, by_person, by_session
 from training.workout import plots
+from training.workout.checkpoints import FOLDER, Checkpoints
 from training.workout.evaluate import DataSetScore, Scoreboard, measure_drift
 from training.workout.fit import Epoch, Fitted, Settings, fit
 from training.workout.in_memory import in_memory
@@ -62,7 +63,8 @@ def run(
 
     Args:
         dataset: sessions to use.
-        out: folder to write the cell, its manifest, the report, its pictures and the metrics to.
+        out: folder to write the cell, its manifest, the report, its pictures and the metrics to; cells that an earlier
+            run with the same data and settings left there (`training.workout.checkpoints`) are not trained again.
         seeds: how many times to train, from seeds 0, 1, ...
         settings: how to train.
         unseen_seeds: how many times to train without each group of people that is left out; as `seeds` when None.
@@ -76,18 +78,27 @@ def run(
     split = by_session(dataset.sessions)
     starts = [pretrain(simulated, seed=s, settings=settings) if simulated else None for s in range(seeds)]
 
-    def train(split: Split, times: int) -> list[Fitted]:
-        return [
-            fit(
+    checkpoints = Checkpoints(out / FOLDER)
+
+    def train_one(split: Split, seed: int) -> Fitted:
+        return checkpoints.kept_or(
+            split.train,
+            split.validation,
+            seed=seed,
+            settings=settings,
+            initial_weights=starts[seed],
+            fit=lambda: fit(
                 split.train,
                 split.validation,
                 seed=seed,
                 settings=settings,
-                initial_weights=start,
-                on_epoch=lambda epoch, seed=seed: on_epoch(f"{split.name}, seed {seed}", epoch),  # type: ignore[misc]
-            )
-            for seed, start in enumerate(starts[:times])
-        ]
+                initial_weights=starts[seed],
+                on_epoch=lambda epoch: on_epoch(f"{split.name}, seed {seed}", epoch),
+            ),
+        )
+
+    def train(split: Split, times: int) -> list[Fitted]:
+        return [train_one(split, seed) for seed in range(times)]
 
     fitted = train(split, seeds)
     chosen = _chosen(fitted)
