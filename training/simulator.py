@@ -21,15 +21,15 @@ Ranges and sources, all of them wider than any single study because the populati
 | resting heart rate, seated | 72 bpm - 7 per SD of fitness, SD 7 | 45-95 bpm covers athletes and patients |
 | peak power | 190 W at 45 years, +35 % per SD of fitness, -1 % a year | 50-450 W on a cycle ergometer |
 | fast time constant, on | 15-45 s | Yoshida & Whipp 1994, J Physiol 480:355: cardiac output 29 s |
-| fast time constant, off | median 40 s, 20 % shorter per SD of fitness | ibid.: 44 s; Wang 2006 (EMBS): 55 s at 75 W |
+| fast time constant, off | median 46 s, 20 % shorter per SD of fitness | ibid.: 44 s; Wang 2006 (EMBS): 55 s at 75 W |
 | off slower after harder work | by up to 70 % at maximum | Pierpont 2000, J Auton Nerv Syst 80:1: maximal, submaximal |
-| share of the slow part | 10-65 % | vagal and sympathetic parts: PMC6932299; bounds are ours |
+| share of the slow part | 5-65 % | vagal and sympathetic parts: PMC6932299; bounds are ours |
 | slow time constant, on / off | 60-200 s / 150-900 s | Pierpont 2000: no single exponential in the first minutes |
 | delay of the fall | 0-25 s | Pierpont 2000: a shift of 5 s changes the constant by 13 % |
 | drift | 0-8 % of the reserve per hour at maximum | Wingo 2012, Exerc Sport Sci Rev 40:88; bound is ours |
 | sensor lag | 1-10 s moving mean | straps report a mean over several beats, print-outs over ten seconds |
 | beat-to-beat noise | SD 0.4-2 bpm, correlated over 2-6 s | respiratory sinus arrhythmia, weak in exercise |
-| sampling | each second, each 2-4 s held, each 10 s | straps; breath-by-breath carts; clinical print-outs |
+| sampling | each second, each 2-4 s held, each 10 s, each 5-10 s on lines | straps; carts; print-outs; exports |
 
 The ranges of the slow part, of the fast constant and of the delay were widened with the public
 recordings in view, whose people recover in two clearer phases than the means of the literature say.
@@ -104,9 +104,9 @@ def draw_athlete(random: np.random.Generator) -> Athlete:
         max_bpm=max(max_bpm, rest_bpm + 30),
         peak_w=float(np.clip(190 * np.exp(0.3 * fitness - 0.01 * (age - 45)), 50, 450)),
         fast_on_s=random.uniform(15, 45),
-        fast_off_s=float(np.clip(40 * np.exp(-0.2 * fitness + 0.45 * random.normal()), 12, 130)),
+        fast_off_s=float(np.clip(46 * np.exp(-0.2 * fitness + 0.47 * random.normal()), 12, 135)),
         hard_off=random.uniform(0, 0.7),
-        slow_share=random.uniform(0.1, 0.65),
+        slow_share=random.uniform(0.05, 0.65),
         slow_on_s=random.uniform(60, 200),
         slow_off_s=random.uniform(150, 900),
         off_delay_s=int(random.integers(0, 26)),
@@ -189,7 +189,8 @@ def draw_protocol(athlete: Athlete, random: np.random.Generator) -> _Values:
 def simulate(random: np.random.Generator, *, athletes: int) -> list[Recording]:
     """Record one session of each of some new athletes.
 
-    Half of the sensors report each second; the others each 2 to 4 s held until the next, or each 10 s with gaps.
+    Two in five of the sensors report each second; the others each 2 to 4 s held until the next, each 10 s with gaps, or
+    each 5 to 10 s with straight lines between, as exports are filled up.
 
     Args:
         random: source of everything that is drawn.
@@ -203,13 +204,17 @@ def _record(person: str, random: np.random.Generator) -> Recording:
     power_w = draw_protocol(athlete, random)
     heart_rate_bpm = respond(athlete, power_w, random)
     measured_w = np.maximum(power_w * (1 + random.uniform(0, 0.2) * random.normal(size=len(power_w))), 0)
-    every_s = int(random.choice([1, 1, int(random.integers(2, 5)), 10]))
+    channels = {"heart_rate_bpm": heart_rate_bpm, "power_w": measured_w}
     second = np.arange(len(power_w))
-    if every_s < 10:  # noqa: PLR2004 - a print-out each 10 s leaves gaps, a cart holds
-        heart_rate_bpm = heart_rate_bpm[second - second % every_s]
-    else:
-        missing = second % every_s != 0
-        heart_rate_bpm, measured_w = (np.where(missing, np.nan, v) for v in (heart_rate_bpm, measured_w))
+    kind = random.choice(["seconds", "seconds", "held", "gaps", "lines"])
+    if kind == "held":
+        heart_rate_bpm = heart_rate_bpm[second - second % int(random.integers(2, 5))]
+        channels["heart_rate_bpm"] = heart_rate_bpm
+    elif kind == "gaps":
+        channels = {name: np.where(second % 10 != 0, np.nan, v) for name, v in channels.items()}
+    elif kind == "lines":
+        sampled = second[:: int(random.integers(5, 11))]
+        channels = {name: np.interp(second, sampled, v[sampled]) for name, v in channels.items()}
     return Recording(
         person=person,
         session="s",
@@ -217,8 +222,5 @@ def _record(person: str, random: np.random.Generator) -> Recording:
         source=SOURCE,
         licence="own",
         started_at=None,
-        channels={
-            "heart_rate_bpm": heart_rate_bpm.astype(np.float32),
-            "power_w": measured_w.astype(np.float32),
-        },
+        channels={name: v.astype(np.float32) for name, v in channels.items()},
     )
