@@ -1,4 +1,4 @@
-"""An emulated `org.bluez` on a bus of its own, as far as a central needs it: one adapter, one strap.
+"""An emulated `org.bluez` on a bus of its own, as far as a central needs it: one adapter, one strap, and its faults.
 
 With it the agent runs on bleak's BlueZ backend, in a process that holds nothing for tests. It does not show radio,
 BlueZ itself or a strap's firmware. Interfaces after BlueZ's own documents (doc/org.bluez.*.rst).
@@ -58,6 +58,16 @@ class FakeBlueZ:
 
     def __init__(self, bus: MessageBus, *, name: str, address: str) -> None:
         self._bus = bus
+        self.address = address
+        self.deaf = False
+        """Scans and hears nobody, until the adapter is switched off and on."""
+        self.refuses: dict[str, tuple[str, str]] = {}
+        """Calls that fail, by name: the error and what it says."""
+        self.calls: list[str] = []
+        self.passkey: int | None = None
+        """What the strap wants to hear when it is paired; None for Just Works."""
+        self._agent: tuple[str, str] | None = None
+        self._background: set[asyncio.Task[None]] = set()
         self._device = f"{ADAPTER}/dev_{address.replace(':', '_')}"
         self._characteristic = f"{self._device}/service000a/char000b"
         self.subscribed = asyncio.Event()
@@ -97,16 +107,52 @@ class FakeBlueZ:
         """Advertise as a strap does, again and again, until cancelled."""
         for count in range(1 << 30):
             await asyncio.sleep(ADVERTISING_INTERVAL_S)
-            if not self._objects[ADAPTER]["org.bluez.Adapter1"]["Discovering"].value:
+            if not self._scanning or self.deaf or self.connected:
                 continue
             if self._device in self._objects:
                 self._set(self._device, "org.bluez.Device1", "RSSI", Variant("n", -50 - count % 5))
             else:
                 self._add(self._device, "org.bluez.Device1", self._strap)
 
-    def _answer(self, call: Message) -> Message | None:
-        if call.message_type is not MessageType.METHOD_CALL or call.path is None:
+    @property
+    def _scanning(self) -> bool:
+        adapter = self._objects.get(ADAPTER, {}).get("org.bluez.Adapter1")
+        return adapter is not None and bool(adapter["Discovering"].value)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the strap has a link."""
+        return bool(self._strap["Connected"].value)
+
+    def connect_to_nobody(self) -> None:
+        """Hold a link that nobody asked for, as after an agent was killed."""
+        self._objects[self._device] = {"org.bluez.Device1": self._strap}
+        self._strap["Connected"] = _YES
+
+    def lose_link(self) -> None:
+        """The strap is out of range."""
+        self.subscribed.clear()
+        self._set(self._device, "org.bluez.Device1", "ServicesResolved", _NO)
+        self._set(self._device, "org.bluez.Device1", "Connected", _NO)
+
+    def switch(self, *, powered: bool) -> None:
+        """Switch the adapter off or on; off ends its scan and its links."""
+        if self.connected and not powered:
+            self.lose_link()
+        self._set(ADAPTER, "org.bluez.Adapter1", "Discovering", _NO)
+        self._set(ADAPTER, "org.bluez.Adapter1", "Powered", _YES if powered else _NO)
+
+    def unplug(self) -> None:
+        """Take the adapter away."""
+        del self._objects[ADAPTER]
+        self._emit("/", "org.freedesktop.DBus.ObjectManager", "InterfacesRemoved", "oas", ADAPTER, ["org.bluez.Adapter1"])
+
+    def _answer(self, call: Message) -> Message | bool | None:
+        if call.message_type is not MessageType.METHOD_CALL or call.path is None or call.member is None:
             return None
+        self.calls.append(call.member)
+        if refused := self.refuses.get(call.member):
+            return Message.new_error(call, *refused)
         interface = call.interface or ""
         match call.member:
             case "GetManagedObjects":
@@ -118,20 +164,69 @@ class FakeBlueZ:
                 self._set(self._device, interface, "Connected", _YES)
                 self._set(self._device, interface, "ServicesResolved", _YES)
             case "Disconnect":
-                self.subscribed.clear()
-                self._set(self._device, interface, "ServicesResolved", _NO)
-                self._set(self._device, interface, "Connected", _NO)
+                self.lose_link()
             case "StartNotify":
                 self.subscribed.set()
                 self._set(call.path, interface, "Notifying", _YES)
             case "StopNotify":
                 self.subscribed.clear()
                 self._set(call.path, interface, "Notifying", _NO)
-            case "SetDiscoveryFilter" | "RemoveDevice":
+            case "Set":
+                self._set_property(call)
+            case "RegisterAgent":
+                self._agent = (call.sender or "", str(call.body[0]))
+            case "Pair":
+                task = asyncio.create_task(self._pair(call))
+                self._background.add(task)
+                task.add_done_callback(self._background.discard)
+                return True  # the answer follows
+            case "RemoveDevice":
+                if self._objects.pop(call.body[0], None):
+                    self._strap["Paired"] = self._strap["Bonded"] = _NO
+            case "SetDiscoveryFilter" | "RequestDefaultAgent" | "UnregisterAgent":
                 pass
             case _:
                 return None  # the bus library says that there is no such method
         return Message.new_method_return(call)
+
+    def _set_property(self, call: Message) -> None:
+        interface, name, value = call.body
+        if name == "Powered":
+            self.deaf = False
+            self.refuses.pop("StartDiscovery", None)
+            self.switch(powered=bool(value.value))
+        else:
+            self._set(str(call.path), interface, name, value)
+
+    async def ask_agent(self, member: str, signature: str, *body: object) -> Message:
+        """What the agent that pairs answers."""
+        assert self._agent is not None
+        name, path = self._agent
+        question = Message(
+            destination=name,
+            path=path,
+            interface="org.bluez.Agent1",
+            member=member,
+            signature=signature,
+            body=list(body),
+        )
+        answer = await self._bus.call(question)
+        assert answer is not None
+        return answer
+
+    async def _pair(self, call: Message) -> None:
+        if self.passkey is None:
+            answer = await self.ask_agent("RequestAuthorization", "o", self._device)
+            good = answer.message_type is MessageType.METHOD_RETURN
+        else:
+            answer = await self.ask_agent("RequestPasskey", "o", self._device)
+            good = answer.message_type is MessageType.METHOD_RETURN and answer.body[0] == self.passkey
+        if good:
+            for name in ("Paired", "Bonded"):
+                self._set(self._device, "org.bluez.Device1", name, _YES)
+            self._bus.send(Message.new_method_return(call))
+        else:
+            self._bus.send(Message.new_error(call, "org.bluez.Error.AuthenticationFailed", "Authentication Failed"))
 
     def _add_services(self) -> None:
         service = self._characteristic.rpartition("/")[0]
