@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-from dbus_fast import BusType, Message, MessageType, Variant
+from dbus_fast import BusType, Message, MessageType, NameFlag, Variant
 from dbus_fast.aio import MessageBus
 
 ADAPTER = "/org/bluez/hci0"
@@ -267,11 +267,11 @@ class FakeBlueZ:
 
 
 @contextlib.asynccontextmanager
-async def fake_bluez(bus_address: str, *, name: str, address: str) -> AsyncIterator[FakeBlueZ]:
-    """Serve `org.bluez` with one strap on a bus."""
+async def fake_bluez(bus_address: str, *, name: str, address: str, replace: bool = False) -> AsyncIterator[FakeBlueZ]:
+    """Serve `org.bluez` with one strap on a bus; `replace`: as another daemon that takes the place of one."""
     bus = await MessageBus(bus_type=BusType.SYSTEM, bus_address=bus_address).connect()
     bluez = FakeBlueZ(bus, name=name, address=address)
-    await bus.request_name("org.bluez")
+    await bus.request_name("org.bluez", NameFlag.ALLOW_REPLACEMENT | (NameFlag.REPLACE_EXISTING if replace else 0))
     advertising = asyncio.create_task(bluez.advertise(), name="advertise")
     try:
         yield bluez

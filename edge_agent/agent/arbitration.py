@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from edge_agent.signals.alignment import HOLD_S
+# Another sensor takes over when the one that counts has been silent for this long: longer than the 2 s between two frames
+# of the slower straps, and short enough that the grid, which bridges 3 s, has hardly a second without a value.
+TAKE_OVER_S = 2.5
 
 # The preferred sensor that was away has to be there for this long before it counts again: one at the edge of range
 # comes and goes every few seconds.
@@ -38,7 +40,7 @@ class Arbiter:
             Whether the value counts.
         """
         if good:
-            if at_s - self._good_s.get(sensor, -math.inf) > HOLD_S:
+            if at_s - self._good_s.get(sensor, -math.inf) > TAKE_OVER_S:
                 self._good_since_s[sensor] = at_s
             self._good_s[sensor] = at_s
         if sensor != self.winner and self._takes_over(sensor, at_s, good=good):
@@ -50,7 +52,7 @@ class Arbiter:
             return True
         if not good:
             return False
-        if at_s - self._good_s.get(self.winner, -math.inf) > HOLD_S:
+        if at_s - self._good_s.get(self.winner, -math.inf) > TAKE_OVER_S:
             return True
         preferred = self.order.index(sensor) < self.order.index(self.winner)
         return preferred and at_s - self._good_since_s[sensor] >= RETURN_S

@@ -44,13 +44,16 @@ async def keep_status(links: Links, recorder: Recorder, directory: Path, clock: 
     path = directory / FILE_NAME
     written: object = None
     written_s = clock.monotonic_s()
-    while True:
-        status = current_status(links, recorder, clock)
-        state = (status.adapter_fault, status.sources, [_state(sensor) for sensor in status.sensors])
-        if state != written or clock.monotonic_s() - written_s >= REWRITE_S:
-            _write(path, status)
-            written, written_s = state, clock.monotonic_s()
-        await clock.sleep(LOOK_S)
+    try:
+        while True:
+            status = current_status(links, recorder, clock)
+            state = (status.adapter_fault, status.sources, [_state(sensor) for sensor in status.sensors])
+            if state != written or clock.monotonic_s() - written_s >= REWRITE_S:
+                _write(path, status)
+                written, written_s = state, clock.monotonic_s()
+            await clock.sleep(LOOK_S)
+    finally:
+        _write(path, current_status(links, recorder, clock))
 
 
 def current_status(links: Links, recorder: Recorder, clock: Clock) -> Status:

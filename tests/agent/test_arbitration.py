@@ -7,8 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.agent.arbitration import RETURN_S, Arbiter
-from edge_agent.signals.alignment import HOLD_S
+from edge_agent.agent.arbitration import RETURN_S, TAKE_OVER_S, Arbiter
 
 
 def winners(arbiter: Arbiter, offers: list[tuple[float, str]]) -> list[str | None]:
@@ -31,8 +30,8 @@ def test_the_first_one_counts_until_the_preferred_one_has_been_there_for_a_while
 def test_another_takes_over_as_soon_as_a_gap_would_come() -> None:
     arbiter = Arbiter(["treadmill", "pod"])
     arbiter.offer("treadmill", 0.0)
-    assert not arbiter.offer("pod", HOLD_S)
-    assert arbiter.offer("pod", HOLD_S + 0.1)
+    assert not arbiter.offer("pod", TAKE_OVER_S)
+    assert arbiter.offer("pod", TAKE_OVER_S + 0.1)
 
 
 def test_a_preferred_one_that_comes_and_goes_does_not_flip_the_source() -> None:
@@ -72,6 +71,6 @@ def test_one_sensor_at_a_time_counts_and_a_change_has_a_reason(steps: list[tuple
         assert counts == (arbiter.winner == sensor)
         if before is not None and arbiter.winner != before:
             assert good
-            assert now_s - good_s[before] > HOLD_S or sensor < before
+            assert now_s - good_s[before] > TAKE_OVER_S or sensor < before
         if good:
             good_s[sensor] = now_s
