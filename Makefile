@@ -14,7 +14,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-arm bench bench-peers bundles fuzz-profiles compare-profiles lint clean
+.PHONY: help demo test test-arm bench bench-peers reliability bundles fuzz-profiles compare-profiles lint clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,10 @@ test-arm: $(DEV)/installed ## the built wheel on emulated arm64 devices (root)
 
 bench: $(DEV)/installed ## what a second of replay costs here
 	OPENBLAS_NUM_THREADS=1 $(DEV)/bin/python -m tests.benchmark
+
+reliability: $(DEV)/installed ## a simulated day, twelve sensors, and every fault: writes docs/reliability.md
+	$(call packages,command -v dbus-daemon,dbus-daemon)
+	OPENBLAS_NUM_THREADS=1 $(DEV)/bin/python -m tests.reliability $(ARGS)
 
 fuzz-profiles: $(PROFILES)/installed ## coverage-guided fuzzing of what reads bytes from the air
 	$(PROFILES)/bin/python -m tests.fuzz $(ARGS)

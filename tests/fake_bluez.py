@@ -145,7 +145,9 @@ class FakeBlueZ:
     def unplug(self) -> None:
         """Take the adapter away."""
         del self._objects[ADAPTER]
-        self._emit("/", "org.freedesktop.DBus.ObjectManager", "InterfacesRemoved", "oas", ADAPTER, ["org.bluez.Adapter1"])
+        self._emit(
+            "/", "org.freedesktop.DBus.ObjectManager", "InterfacesRemoved", "oas", ADAPTER, ["org.bluez.Adapter1"]
+        )
 
     def _answer(self, call: Message) -> Message | bool | None:
         if call.message_type is not MessageType.METHOD_CALL or call.path is None or call.member is None:
@@ -153,41 +155,51 @@ class FakeBlueZ:
         self.calls.append(call.member)
         if refused := self.refuses.get(call.member):
             return Message.new_error(call, *refused)
-        interface = call.interface or ""
-        match call.member:
-            case "GetManagedObjects":
-                return Message.new_method_return(call, "a{oa{sa{sv}}}", [self._objects])
-            case "StartDiscovery" | "StopDiscovery":
-                self._set(ADAPTER, interface, "Discovering", _YES if call.member == "StartDiscovery" else _NO)
-            case "Connect":
-                self._add_services()
-                self._set(self._device, interface, "Connected", _YES)
-                self._set(self._device, interface, "ServicesResolved", _YES)
-            case "Disconnect":
-                self.lose_link()
-            case "StartNotify":
-                self.subscribed.set()
-                self._set(call.path, interface, "Notifying", _YES)
-            case "StopNotify":
-                self.subscribed.clear()
-                self._set(call.path, interface, "Notifying", _NO)
-            case "Set":
-                self._set_property(call)
-            case "RegisterAgent":
-                self._agent = (call.sender or "", str(call.body[0]))
-            case "Pair":
-                task = asyncio.create_task(self._pair(call))
-                self._background.add(task)
-                task.add_done_callback(self._background.discard)
-                return True  # the answer follows
-            case "RemoveDevice":
-                if self._objects.pop(call.body[0], None):
-                    self._strap["Paired"] = self._strap["Bonded"] = _NO
-            case "SetDiscoveryFilter" | "RequestDefaultAgent" | "UnregisterAgent":
-                pass
-            case _:
-                return None  # the bus library says that there is no such method
+        if call.member == "GetManagedObjects":
+            return Message.new_method_return(call, "a{oa{sa{sv}}}", [self._objects])
+        if call.member == "Pair":
+            task = asyncio.create_task(self._pair(call))
+            self._background.add(task)
+            task.add_done_callback(self._background.discard)
+            return True  # the answer follows
+        obey = {
+            "StartDiscovery": self._discover,
+            "StopDiscovery": self._discover,
+            "Connect": self._connect,
+            "Disconnect": lambda _: self.lose_link(),
+            "StartNotify": self._notify,
+            "StopNotify": self._notify,
+            "Set": self._set_property,
+            "RegisterAgent": self._register_agent,
+            "RemoveDevice": self._remove_device,
+            "SetDiscoveryFilter": id,
+            "RequestDefaultAgent": id,
+            "UnregisterAgent": id,
+        }.get(call.member)
+        if obey is None:
+            return None  # the bus library says that there is no such method
+        obey(call)
         return Message.new_method_return(call)
+
+    def _discover(self, call: Message) -> None:
+        self._set(ADAPTER, "org.bluez.Adapter1", "Discovering", _YES if call.member == "StartDiscovery" else _NO)
+
+    def _connect(self, _: Message) -> None:
+        self._add_services()
+        self._set(self._device, "org.bluez.Device1", "Connected", _YES)
+        self._set(self._device, "org.bluez.Device1", "ServicesResolved", _YES)
+
+    def _notify(self, call: Message) -> None:
+        begins = call.member == "StartNotify"
+        (self.subscribed.set if begins else self.subscribed.clear)()
+        self._set(str(call.path), "org.bluez.GattCharacteristic1", "Notifying", _YES if begins else _NO)
+
+    def _register_agent(self, call: Message) -> None:
+        self._agent = (call.sender or "", str(call.body[0]))
+
+    def _remove_device(self, call: Message) -> None:
+        if self._objects.pop(call.body[0], None):
+            self._strap["Paired"] = self._strap["Bonded"] = _NO
 
     def _set_property(self, call: Message) -> None:
         interface, name, value = call.body

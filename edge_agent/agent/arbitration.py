@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-# Another sensor takes over when the one that counts has been silent for this long: longer than the 2 s between two frames
-# of the slower straps, and short enough that the grid, which bridges 3 s, has hardly a second without a value.
+# Another sensor takes over when the one that counts has been silent for this long: longer than the 2 s between two
+# frames of the slower straps, and short enough that the grid, which bridges 3 s, has hardly a second without a value.
 TAKE_OVER_S = 2.5
 
 # The preferred sensor that was away has to be there for this long before it counts again: one at the edge of range

@@ -60,7 +60,7 @@ async def test_the_agent_is_small_while_it_records_and_forecasts(device_venv: Pa
             f'mqtt = {{ host = "127.0.0.1", port = {port} }}\n'
         )
         async with (
-            fake_bluez(bus_address, **STRAP) as bluez,
+            fake_bluez(bus_address, name=STRAP["name"], address=STRAP["address"]) as bluez,
             _subscriber(port) as subscriber,
             _agent(device_venv, config, bus_address) as agent,
         ):

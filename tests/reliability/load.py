@@ -79,16 +79,16 @@ async def measure(directory: Path, *, straps: int, others: bool, duration_s: flo
         duration_s: real time.
     """
     async with virtual_radio() as radio, AsyncExitStack() as stack:
-        wearers = [
-            Wearer(VirtualStrap(radio.link, name=f"Strap {n}", address=f"F0:00:00:00:00:{n:02X}"))
-            for n in range(1, straps + 1)
+        straps_worn: list[VirtualSensor] = [
+            VirtualStrap(radio.link, name=f"Strap {n}", address=f"F0:00:00:00:00:{n:02X}") for n in range(1, straps + 1)
         ]
+        wearers = [Wearer(strap) for strap in straps_worn]
         machines = [_machine(radio.link, role, rate, packet) for role, rate, packet in OTHERS if others]
-        sensors: list[VirtualSensor] = [*(w.strap for w in wearers), *(m.sensor for m in machines)]
+        sensors = [*straps_worn, *(m.sensor for m in machines)]
         for sensor in sensors:
             await sensor.power_on()
             stack.callback(sensor.power_off)
-        _write_config(directory, wearers, machines)
+        _write_config(directory, straps_worn, machines)
         probe = directory / "probe.json"
         agent = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "tests.reliability.probed_agent", "--probe", str(probe)),
@@ -111,7 +111,7 @@ async def measure(directory: Path, *, straps: int, others: bool, duration_s: flo
         peak_mb = _peak_mb(agent.pid)
         agent.send_signal(signal.SIGTERM)
         assert await agent.wait() == 0
-    times = json.loads(probe.read_text())  # noqa: ASYNC240 - the measuring is over
+    times = json.loads(probe.read_text())
     return Load(
         sensors=len(sensors),
         duration_s=duration_s,
@@ -159,8 +159,8 @@ async def _wear(wearer: Wearer, phase_s: float, stop: asyncio.Event) -> None:
         await wearer.beat()
 
 
-def _write_config(directory: Path, wearers: list[Wearer], machines: list[_Machine]) -> None:
-    claims = [(Role.HEART_RATE, w.strap.address, f"athlete {n}") for n, w in enumerate(wearers)]
+def _write_config(directory: Path, straps: list[VirtualSensor], machines: list[_Machine]) -> None:
+    claims = [(Role.HEART_RATE, strap.address, f"athlete {n}") for n, strap in enumerate(straps)]
     claims += [(m.role, m.sensor.address, f"athlete {n // 2}") for n, m in enumerate(machines)]
     sections = [f'[[sensors]]\nrole = "{r}"\naddress = "{a}"\nathlete = "{who}"\n' for r, a, who in claims]
     (directory / "agent.toml").write_text("".join(sections) + '[store]\ndirectory = "record"\n')

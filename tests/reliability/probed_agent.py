@@ -1,6 +1,6 @@
 """The agent of the demo, with a probe: how long a frame takes inside it, written to `--probe FILE` when it ends.
 
-    python -m tests.reliability.probed_agent --probe FILE --hci TRANSPORT --config FILE
+python -m tests.reliability.probed_agent --probe FILE --hci TRANSPORT --config FILE
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ class Probe:
     """Times of every second, in s.
 
     Attributes:
-        from_arrival: from the arrival of its last frame to its forecast on the disk; half a second of it is the wait for
-            the second's end, which puts jitter of up to that much in its place.
+        from_arrival: from the arrival of its last frame to its forecast on the disk; half a second of it is the wait
+            for the second's end, which puts jitter of up to that much in its place.
         from_due: from the second's end to its forecast on the disk: what the agent needs, and what it waits for others.
     """
 
@@ -45,7 +45,8 @@ class Probe:
                 self.from_due.append(now_s - due_s)
                 self.from_arrival.append(now_s - arrived_s)
 
-        LiveSession.add, LiveSession.advance = probed_add, probed_advance  # type: ignore[method-assign]
+        LiveSession.add = probed_add  # type: ignore[method-assign,assignment]
+        LiveSession.advance = probed_advance  # type: ignore[method-assign,assignment]
 
 
 def main() -> int:

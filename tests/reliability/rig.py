@@ -59,9 +59,7 @@ class Rig:
 
     def rr_intervals_ms(self) -> list[float]:
         """Every journalled interval, in order."""
-        return [
-            interval for second in self.seconds() for interval in json.loads(second["rr_intervals_ms"] or "[]")
-        ]
+        return [interval for second in self.seconds() for interval in json.loads(second["rr_intervals_ms"] or "[]")]
 
 
 @asynccontextmanager

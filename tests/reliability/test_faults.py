@@ -1,14 +1,14 @@
 """The fault table: what happens, what the user sees, how long it takes, and that no frame is lost.
 
-The whole agent runs in virtual time, on bumble's virtual link or, for faults of the host, on bleak's BlueZ backend against
-an emulated `org.bluez`. Every test notes its row; `make reliability` makes the table of them.
+The whole agent runs in virtual time, on bumble's virtual link or, for faults of the host, on bleak's BlueZ backend
+against an emulated `org.bluez`. Every test notes its row; `make reliability` makes the table of them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from edge_agent.demo.virtual_sensor import Security
 from edge_agent.sensors.links.bluez import BlueZHost
 from edge_agent.sensors.links.claims import Claims
 from edge_agent.sensors.links.pairing import Wanted, pair
-from edge_agent.sensors.links.states import Alert, AdapterFault, Cause, LinkState, SignalState
+from edge_agent.sensors.links.states import AdapterFault, Alert, Cause, LinkState, SignalState
 from tests.fake_bluez import FakeBlueZ, fake_bluez, private_bus
 from tests.reliability.conftest import NoteFault
 from tests.reliability.rig import Rig, Wearer, adapter, agent, until
@@ -359,7 +359,7 @@ async def host_scene(directory: Path, bus: str, *, wait: bool = True) -> AsyncIt
 
 
 @pytest.fixture
-def bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
+def bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     with private_bus(tmp_path) as address:
         monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", address)
         yield address
@@ -432,12 +432,11 @@ def test_a_scan_that_died(tmp_path: Path, bus: str, caplog: pytest.LogCaptureFix
 
 def test_a_daemon_killed(tmp_path: Path, bus: str, caplog: pytest.LogCaptureFixture, note_fault: NoteFault) -> None:
     async def story() -> None:
-        async with host_scene(tmp_path, bus) as s:
-            async with fake_bluez(bus, name=NAME, address=ADDRESS, replace=True) as second:
-                s.wearer.strap = FakeStrap(second)
-                took_s = await s.subscribed()
-                await asyncio.sleep(20)
-                assert lost_before_flush(s.rig, s.wearer) == 0
+        async with host_scene(tmp_path, bus) as s, fake_bluez(bus, name=NAME, address=ADDRESS, replace=True) as second:
+            s.wearer.strap = FakeStrap(second)
+            took_s = await s.subscribed()
+            await asyncio.sleep(20)
+            assert lost_before_flush(s.rig, s.wearer) == 0
         note_fault(
             fault="bluetoothd killed without a word and started again",
             sees="`no signal` after 6 s, then `silent`",
@@ -447,6 +446,7 @@ def test_a_daemon_killed(tmp_path: Path, bus: str, caplog: pytest.LogCaptureFixt
         assert took_s < 60
 
     run_virtual(story(), moment_s=MOMENT_S)
+    assert "heart_rate 1: silent" in caplog.messages
 
 
 def lost_before_flush(rig: Rig, wearer: Wearer) -> int:

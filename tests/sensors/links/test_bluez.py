@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -29,7 +29,7 @@ IN_PROGRESS = ("org.bluez.Error.InProgress", "Operation already in progress")
 
 
 @pytest.fixture
-def bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
+def bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A message bus of the test's own, as the system's."""
     with private_bus(tmp_path) as address:
         monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", address)
@@ -108,7 +108,9 @@ async def test_each_fault_of_the_host_is_told_from_the_others(
         assert await host.fault() is AdapterFault.DENIED
 
 
-async def test_a_bus_that_is_not_there_is_told(host: BlueZHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_bus_that_is_not_there_is_told(
+    host: BlueZHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", f"unix:path={tmp_path}/nobody")
     assert await host.fault() is AdapterFault.NO_DBUS
     with pytest.raises(LinkError, match="D-Bus is not reachable"):
@@ -207,7 +209,7 @@ def test_a_dead_scan_is_noticed_within_90_s() -> None:
 
 @pytest.mark.usefixtures("hurried")
 async def test_an_adapter_that_nothing_helps_ends_in_words_for_its_user(
-    bus: str, host: BlueZHost, linked: Link, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    bus: str, host: BlueZHost, linked: Link, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with strap_on(bus) as daemon:
         daemon.refuses["StartDiscovery"] = IN_PROGRESS
