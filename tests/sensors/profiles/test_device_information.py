@@ -54,6 +54,13 @@ def test_a_pnp_id_names_vendor_product_and_version() -> None:
     assert encode_pnp_id(value) == bytes.fromhex("01 6b00 4000 1203")
 
 
+@given(
+    st.builds(PnpId, st.none() | st.sampled_from(VendorSource), *[st.integers(0, 0xFFFF)] * 3),
+)
+def test_a_pnp_id_is_read_as_it_was_written(value: PnpId) -> None:
+    assert parse_pnp_id(encode_pnp_id(value)) == value
+
+
 def test_a_reserved_vendor_source_is_none() -> None:
     assert parse_pnp_id(bytes(7)).vendor_source is None
 
