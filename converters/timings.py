@@ -15,6 +15,7 @@ import msgspec
 
 from converters.verify import Comparison
 from edge_agent.inference.archive import sha256
+from training.machine import processor
 
 TIMINGS = "timings.json"
 
@@ -38,17 +39,9 @@ class Timings:
 
     def of(self, comparison: Comparison, model: bytes) -> Comparison:
         """The comparison with the times that are kept of this model, or, where there are none, kept from now on."""
-        key = f"{comparison.recipe} {sha256(model)}: {comparison.versions}, {platform.machine()} {_processor()}"
+        key = f"{comparison.recipe} {sha256(model)}: {comparison.versions}, {platform.machine()} {processor()}"
         if key not in self._known:
             self._known[key] = _Timing(comparison.us, comparison.us_low, comparison.us_high, comparison.peak_mb)
             with contextlib.suppress(OSError):  # a folder that cannot be written is measured again next time
                 self._file.write_bytes(msgspec.json.format(msgspec.json.encode(self._known)))
         return dataclasses.replace(comparison, **msgspec.structs.asdict(self._known[key]))
-
-
-def _processor() -> str:
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(": ")[2]
-    return platform.processor()
