@@ -19,6 +19,8 @@ from training.zoo.views import SEQUENCE, SPECTROGRAM, TEN_BY_TEN, spectrogram, t
 # not count for more.
 WINDOWS_EACH = 40
 
+_STEPS = 600
+
 _FOLDS = 3
 _VALIDATES = 5  # one person in five of those who are not scored
 _FEWEST_PEOPLE = 4
@@ -61,6 +63,7 @@ def make(folder: Path) -> Problem:
         folds=_folds(windows, folder),
         measure=MacroF1(CLASSES),
         baselines={"most frequent class": most_frequent, "random forest": random_forest},
+        steps=_STEPS,
         windows={
             "window": f"{sequence.shape[1]} samples at 25 Hz in the {len(CHANNELS)} channels of the feature contract: "
             "movement, which no turn of the sensor changes, and where it is worn; chest and wrist together",

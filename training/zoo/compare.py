@@ -133,7 +133,7 @@ def _score(name: str, problem: Problem, answers: Sequence[NDArray[np.float32]]) 
 def _budget(problem: Problem, protocol: Protocol, seeds: int) -> dict[str, str]:
     trained = [len(fold.train) for fold in problem.folds]
     return {
-        "budget": f"at most {protocol.steps} steps of {protocol.batch} windows; the validation loss is looked at every "
+        "budget": f"at most {problem.steps} steps of {protocol.batch} windows; the validation loss is looked at every "
         f"{protocol.check_every} steps, {protocol.patience} looks without a better one end the training, and the best "
         f"weights are kept; Adam from {protocol.learning_rate:g} along half a cosine to zero, gradients clipped at a "
         f"norm of {protocol.clip:g}. The same for all; nothing is tuned for any",

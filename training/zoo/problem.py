@@ -136,6 +136,7 @@ class Problem:
         folds: everybody who is scored is in the scored list of one of them.
         measure: how outputs are scored.
         baselines: name to what has to be beaten.
+        steps: of one training at most; fewer where there are more folds.
         windows: what a window is, how each view is made of it and what it was chosen by, each with its name.
     """
 
@@ -147,4 +148,5 @@ class Problem:
     folds: Sequence[Fold]
     measure: Measure
     baselines: Mapping[str, Baseline]
+    steps: int
     windows: Mapping[str, str]

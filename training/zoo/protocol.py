@@ -22,15 +22,13 @@ class Protocol:
     """An equal, small budget.
 
     Attributes:
-        steps: of training at most; the learning rate falls to zero over them.
         check_every: steps from one look at the validation loss to the next.
         patience: looks without a better validation loss after which training stops.
         batch: windows in a step, drawn in a new order on every pass.
-        learning_rate: of Adam at its peak.
+        learning_rate: of Adam at its peak; it falls to zero over the steps.
         clip: largest norm of a gradient.
     """
 
-    steps: int = 600
     check_every: int = 40
     patience: int = 5
     batch: int = 128
@@ -78,7 +76,7 @@ class Trainer:
         Returns:
             How many steps were taken.
         """
-        protocol, target = self._protocol, self._problem.target
+        protocol, target, steps = self._protocol, self._problem.target, self._problem.steps
         keras.utils.set_random_seed(seed)
         # All variables: the states of random sources, which dropout draws from, are no weights.
         for variable, value in zip(self.model.variables, self._fresh().variables, strict=True):
@@ -87,9 +85,9 @@ class Trainer:
             variable.assign(value)
         batches = _batches(fold.train, protocol.batch, np.random.default_rng(seed))
         best, best_step, best_weights = math.inf, 0, self.model.get_weights()
-        for step in range(protocol.steps):
+        for step in range(steps):
             at = next(batches)
-            rate = protocol.learning_rate * 0.5 * (1 + math.cos(math.pi * step / protocol.steps))
+            rate = protocol.learning_rate * 0.5 * (1 + math.cos(math.pi * step / steps))
             self._step(self._x[at], target[at], tf.constant(rate, tf.float32))
             if (step + 1) % protocol.check_every:
                 continue

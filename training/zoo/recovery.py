@@ -18,6 +18,8 @@ from training.zoo.views import SEQUENCE, SPECTROGRAM, TEN_BY_TEN, spectrogram, t
 # Simulated people, as many as the shipped model is trained on.
 ATHLETES = 1500
 
+_STEPS = 600
+
 _VALIDATES = 6  # one simulated recovery in six
 _TEN = (
     "excess",
@@ -77,6 +79,7 @@ def make(folder: Path) -> Problem:
             baseline.name: lambda _, baseline=baseline: answers_of(baseline)  # type: ignore[misc]
             for baseline in (Persistence(), SharedTau(), FallRidge())
         },
+        steps=_STEPS,
         windows={
             "window": f"the {ORIGIN_S} s after the stop in the {len(FEATURE_NAMES)} features of the feature contract; "
             "seconds before the stop was announced are zero",

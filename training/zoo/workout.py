@@ -35,6 +35,8 @@ _SINCE_SCALE_BPM = 10.0
 # Origins a second apart are nearly the same, and the one with most recordings shall not count for more than the others.
 ORIGINS_PER_PERSON = 3000
 
+_STEPS = 300
+
 
 def make(folder: Path) -> Problem:
     """The task on the recordings of a folder.
@@ -85,6 +87,7 @@ def make(folder: Path) -> Problem:
             "last value": lambda fold: np.zeros_like(target[fold.scored], np.float32),
             "ridge on the window": linear,
         },
+        steps=_STEPS,
         windows={
             "window": f"the last {WINDOW_S} s at 1 Hz of 10 channels: heart rate relative to now, and heart rate, "
             "speed, climb, grade, cadence and power with their presence, as the feature contract has them",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from training.zoo.protocol import Protocol, Trainer
 from training.zoo.results import Comparison, Form, Timing, read_all
 from training.zoo.views import SEQUENCE
 
-PROTOCOL = Protocol(steps=120, check_every=20, patience=4, batch=32, learning_rate=3e-2)
+PROTOCOL = Protocol(check_every=20, patience=4, batch=32, learning_rate=3e-2)
 
 
 def direct(x: Any, head: Head) -> Any:  # noqa: ANN401
@@ -52,6 +53,7 @@ def problem() -> Problem:
         folds=folds,
         measure=AbsoluteError((10, 20), (2.0, 4.0)),
         baselines={"last value": lambda fold: np.zeros((len(fold.scored), 2), np.float32)},
+        steps=120,
         windows={"window": "made up"},
     )
 
@@ -131,9 +133,9 @@ def test_every_training_is_announced(problem: Problem, zoo: None) -> None:
     assert zoo is None
     seen: list[str] = []
     compare(
-        problem,
+        dataclasses.replace(problem, steps=2),
         seeds=1,
-        protocol=Protocol(steps=2, check_every=1),
+        protocol=Protocol(check_every=1),
         convert=lambda *_: [],
         on_training=seen.append,
     )
@@ -145,7 +147,7 @@ def test_the_same_seed_gives_the_same_answers_and_another_one_others(problem: Pr
     fold = problem.folds[0]
 
     def answers(seeds: list[int]) -> np.ndarray[Any, Any]:
-        trainer = Trainer(Architecture(direct), problem, Protocol(steps=20, check_every=5))
+        trainer = Trainer(Architecture(direct), dataclasses.replace(problem, steps=20), Protocol(check_every=5))
         for seed in seeds:
             trainer.fit(fold, seed)
         return trainer.predict(fold.scored)
@@ -155,7 +157,8 @@ def test_the_same_seed_gives_the_same_answers_and_another_one_others(problem: Pr
 
 
 def test_training_ends_when_validation_no_longer_gets_better(problem: Problem) -> None:
-    trainer = Trainer(Architecture(direct), problem, Protocol(steps=4000, check_every=10, patience=3, batch=32))
+    protocol = Protocol(check_every=10, patience=3, batch=32)
+    trainer = Trainer(Architecture(direct), dataclasses.replace(problem, steps=4000), protocol)
     assert trainer.fit(problem.folds[0], 0) < 4000
 
 
@@ -170,6 +173,7 @@ def test_classes_are_learned_too(problem: Problem) -> None:
         folds=problem.folds,
         measure=MacroF1(("below", "above")),
         baselines={},
+        steps=120,
         windows={},
     )
     trainer = Trainer(Architecture(last_step), classes, PROTOCOL)
