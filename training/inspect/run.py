@@ -20,8 +20,11 @@ def inspect(folder: Path) -> list[Account]:
     """An account for each kind of data in a folder.
 
     Raises:
-        TrainingError: there is data of no kind; with the reason for each.
+        TrainingError: there is data of no kind, with the reason for each; or there is no such folder.
     """
+    if not folder.is_dir():
+        msg = f"{folder} is not a folder; name the one that holds the recordings"
+        raise TrainingError(msg)
     accounts, reasons = [], []
     for kind, look in KINDS.items():
         try:

@@ -89,3 +89,11 @@ def test_a_folder_without_data_is_an_error_with_a_reason_for_each_kind(
     error = capsys.readouterr().err
     assert "heart rate: " in error
     assert "acceleration: " in error
+
+
+def test_a_folder_that_is_not_there_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["inspect", str(tmp_path / "nowhere")]) == 2
+    assert (
+        capsys.readouterr().err
+        == f"edge-train: {tmp_path / 'nowhere'} is not a folder; name the one that holds the recordings\n"
+    )
