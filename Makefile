@@ -14,7 +14,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-arm bench bench-peers reliability bundles fuzz-profiles compare-profiles lint clean
+.PHONY: help demo test test-arm test-vm bench bench-peers reliability bundles fuzz-profiles compare-profiles lint clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,14 +22,20 @@ help: ## this list
 demo: $(DEMO)/installed ## the whole way from a virtual strap to a summary at a broker
 	$(DEMO)/bin/edge-agent demo $(ARGS)
 
-test: lint ## lint, types and every test but the emulated ARM devices (make test-arm)
+test: lint ## lint, types and every test but the emulated devices (make test-arm, test-vm)
 	$(call packages,command -v mosquitto && command -v mosquitto_sub && command -v dbus-daemon && command -v strace,\
 		mosquitto mosquitto-clients dbus-daemon strace)
-	$(DEV)/bin/python -m pytest -m "not arm" $(ARGS)
+	$(DEV)/bin/python -m pytest -m "not arm and not vm" $(ARGS)
 
 test-arm: $(DEV)/installed ## the built wheel on emulated arm64 devices (root)
 	$(call packages,command -v mmdebstrap && command -v qemu-aarch64-static,mmdebstrap qemu-user-static)
 	$(DEV)/bin/python -m pytest -m arm -rP tests/arm $(ARGS)
+
+test-vm: $(DEV)/installed ## the built wheel on a real kernel and bluetoothd in a virtual machine (root)
+	$(call packages,command -v qemu-system-x86_64 && command -v mmdebstrap && command -v depmod && command -v cpio,\
+		qemu-system-x86 mmdebstrap kmod cpio)
+	$(DEV)/bin/python -m tests.vm.image
+	$(DEV)/bin/python -m pytest -m vm -rP tests/vm $(ARGS)
 
 bench: $(DEV)/installed ## what a second of replay costs here
 	OPENBLAS_NUM_THREADS=1 $(DEV)/bin/python -m tests.benchmark
@@ -57,7 +63,7 @@ lint: $(DEV)/installed ## style, format and types
 	$(DEV)/bin/mypy
 
 clean: ## remove the virtual environments, caches and emulated devices
-	rm -rf --one-file-system $(DEMO) $(DEV) $(PROFILES) .arm .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf --one-file-system $(DEMO) $(DEV) $(PROFILES) .arm .vm .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 
 # Two environments, since the demo needs no tensorflow. Each is made again when what it installs changes.
 $(DEMO)/installed: EXTRAS := demo

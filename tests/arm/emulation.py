@@ -14,6 +14,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.debian import mirror
+
 HERE = Path(__file__).parent
 ROOTS = HERE.parent.parent / ".arm"
 HOST_TOOLS = ("mmdebstrap", "qemu-aarch64-static", "unshare")
@@ -87,7 +89,7 @@ def unpacked_root(suite: str) -> Path:
         # base-files holds the links (/lib, /bin) that the ELF loader is found by; numpy loads libstdc++.
         packages = "--include=base-files,python3,libstdc++6"
         command = ["mmdebstrap", "--quiet", "--arch=arm64", "--variant=extract", packages, suite]
-        subprocess.run([*command, partial, *_mirror()], check=True)
+        subprocess.run([*command, partial, *mirror()], check=True)
         partial.rename(root)
     return root
 
@@ -97,15 +99,3 @@ def install(wheel: Path, release: Release, site: Path) -> None:
     command = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-config", "--link-mode=copy"]
     target = [f"--python-version={release.python}", f"--python-platform=aarch64-manylinux_{release.manylinux}"]
     subprocess.run([*command, *target, "--only-binary=:all:", "--target", site, wheel], check=True)
-
-
-def _mirror() -> list[str]:
-    """The Debian mirror this machine itself uses; none elsewhere, and mmdebstrap takes its default."""
-    command = ["apt-get", "indextargets", "--format", "$(REPO_URI)"]
-    found = subprocess.run(
-        [*command, "Created-By: Packages", "Origin: Debian", "Label: Debian", "Component: main"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return found.stdout.split()[:1]

@@ -1,0 +1,160 @@
+"""What the tests do with the machine: its Bluetooth, the agent in it, and a strap that the agent is told of."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import signal
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from edge_agent.demo.strap import VirtualStrap
+from tests.vm.figures import Figures
+from tests.vm.machine import PATIENCE_S, Machine, MachineError, Program, until
+from tests.vm.wearer import Wearer, intervals, worn
+
+_BLUETOOTHD = ("/usr/libexec/bluetooth/bluetoothd", "--nodetach")
+_ADAPTER = ("dbus-send", "--system", "--print-reply=literal", "--dest=org.bluez", "/org/bluez/hci0")
+JOURNAL_S = 15.0  # a second is journalled when it is over; everything more is the emulated machine's
+_numbers = itertools.count(1)
+_PROPERTIES = "org.freedesktop.DBus.Properties"
+
+
+class Bench:
+    """A machine with a Bluetooth adapter and bluetoothd."""
+
+    def __init__(self, machine: Machine, figures: Figures) -> None:
+        self.machine = machine
+        self.figures = figures
+        self._bluetoothd: Program | None = None
+
+    async def start_bluetoothd(self) -> None:
+        """Start the daemon unless it runs, and wait until the adapter is switched on."""
+        if self._bluetoothd is None or self._bluetoothd.status is not None:
+            self._bluetoothd = self.machine.start(*_BLUETOOTHD, user="root")
+        deadline_s = time.monotonic() + PATIENCE_S
+        while not await self._powered():
+            if time.monotonic() > deadline_s:
+                msg = f"the adapter is not switched on after {PATIENCE_S:g} s"
+                raise MachineError(msg)
+            await asyncio.sleep(0.2)
+
+    async def stop_bluetoothd(self) -> None:
+        """Stop the daemon, as `systemctl stop bluetooth` does."""
+        if self._bluetoothd is not None:
+            self._bluetoothd.signal(signal.SIGTERM)
+            await self._bluetoothd.ended()
+
+    async def power(self, *, on: bool) -> None:
+        """Switch the adapter, as `bluetoothctl power` does."""
+        value = f"variant:boolean:{'true' if on else 'false'}"
+        await self.machine.run(*_ADAPTER, f"{_PROPERTIES}.Set", "string:org.bluez.Adapter1", "string:Powered", value)
+
+    async def forget(self, strap: VirtualStrap) -> None:
+        """Have bluetoothd drop all it knows of a strap, as `bluetoothctl remove` does."""
+        device = f"/org/bluez/hci0/dev_{strap.address.replace(':', '_')}"
+        await self.machine.run(*_ADAPTER, "org.bluez.Adapter1.RemoveDevice", f"objpath:{device}")
+
+    async def _powered(self) -> bool:
+        asked = self.machine.start(
+            *_ADAPTER, f"{_PROPERTIES}.Get", "string:org.bluez.Adapter1", "string:Powered", user="root"
+        )
+        return await asked.ended() == 0 and "true" in asked.out
+
+
+@dataclass(eq=False)
+class Agent:
+    """`edge-agent run` in the machine, and the strap it is told of.
+
+    Attributes:
+        bench: the machine.
+        folder: in the machine, with its configuration and its record.
+        wearer: wears the strap.
+        program: the last one that was started.
+    """
+
+    bench: Bench
+    folder: str
+    wearer: Wearer
+    program: Program | None = None
+
+    async def configure(self, sensors: str = "") -> None:
+        """Write a configuration into the machine.
+
+        Args:
+            sensors: its part that lists sensors.
+        """
+        config = f'{sensors}[store]\ndirectory = "data"\n'
+        script = f"mkdir {self.folder} && cat > {self.folder}/agent.toml <<end\n{config}end"
+        await self.bench.machine.run("sh", "-c", script, user="pi")
+
+    def start(self) -> Program:
+        """Start `edge-agent run`."""
+        self.program = self.command("run")
+        return self.program
+
+    def command(self, name: str, *arguments: str) -> Program:
+        """Start another of its commands with the same configuration."""
+        return self.bench.machine.start("edge-agent", name, "--config", f"{self.folder}/agent.toml", *arguments)
+
+    async def kill(self) -> None:
+        """End it at once, as `kill -9` does."""
+        if self.program is not None:
+            self.program.signal(signal.SIGKILL)
+            await self.program.ended()
+
+    async def stop(self) -> int:
+        """Ask it to stop; gives its exit status."""
+        assert self.program is not None
+        self.program.signal(signal.SIGTERM)
+        return await self.program.ended()
+
+    async def listens(self, timeout_s: float = PATIENCE_S) -> float:
+        """Wait until it has subscribed to the strap; gives the monotonic time of that."""
+        await until(lambda: self.wearer.strap.subscribed, "the agent has not subscribed to the strap", timeout_s)
+        return time.monotonic()
+
+    async def is_cut_off(self) -> None:
+        """Wait until it is subscribed no more."""
+        await until(lambda: not self.wearer.strap.subscribed, "the agent is still subscribed to the strap")
+
+    async def journalled(self) -> list[int]:
+        """The frames in its journal, by their intervals in 1/1024 s, in order."""
+        rows = await self.bench.machine.query(
+            f"{self.folder}/data/journal.sqlite3", "SELECT rr_intervals_ms FROM second ORDER BY session_id, t_s"
+        )
+        return intervals(rows)
+
+    async def missing(self, frames: list[int]) -> list[int]:
+        """Those frames that are not in the journal, not even after the seconds that they came in are over."""
+        deadline_s = time.monotonic() + JOURNAL_S
+        while (missing := sorted(set(frames) - set(await self.journalled()))) and time.monotonic() < deadline_s:
+            await asyncio.sleep(0.3)
+        return missing
+
+
+@asynccontextmanager
+async def listed_agent(bench: Bench) -> AsyncIterator[Agent]:
+    """An agent with a strap listed in its configuration, not started; the strap is worn."""
+    async with worn_strap(bench) as wearer:
+        agent = Agent(bench, f"/home/pi/{wearer.strap.address[-5:].replace(':', '')}", wearer)
+        await agent.configure(f'[strap]\naddress = "{wearer.strap.address}"\n')
+        try:
+            yield agent
+        finally:
+            await agent.kill()
+
+
+@asynccontextmanager
+async def worn_strap(bench: Bench) -> AsyncIterator[Wearer]:
+    """A strap in range that nobody in the machine has ever seen, and somebody who wears it."""
+    number = next(_numbers)
+    strap = VirtualStrap(bench.machine.link, name=f"Strap {number}", address=f"F0:48:4C:00:01:{number:02X}")
+    await strap.power_on()
+    try:
+        async with worn(strap) as wearer:
+            yield wearer
+    finally:
+        strap.power_off()
