@@ -35,7 +35,7 @@ test-vm: $(DEV)/installed ## the built wheel on a real kernel and bluetoothd in 
 	$(call packages,command -v qemu-system-x86_64 && command -v mmdebstrap && command -v depmod && command -v cpio,\
 		qemu-system-x86 mmdebstrap kmod cpio)
 	$(DEV)/bin/python -m tests.vm.image
-	$(DEV)/bin/python -m pytest -m vm -rP tests/vm $(ARGS)
+	$(DEV)/bin/python -m pytest -m vm tests/vm $(ARGS)
 
 bench: $(DEV)/installed ## what a second of replay costs here
 	OPENBLAS_NUM_THREADS=1 $(DEV)/bin/python -m tests.benchmark

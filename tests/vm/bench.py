@@ -11,15 +11,19 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from edge_agent.demo.strap import VirtualStrap
+from edge_agent.demo.virtual_sensor import Security
 from tests.vm.figures import Figures
 from tests.vm.machine import PATIENCE_S, Machine, MachineError, Program, until
 from tests.vm.wearer import Wearer, intervals, worn
 
 _BLUETOOTHD = ("/usr/libexec/bluetooth/bluetoothd", "--nodetach")
 _ADAPTER = ("dbus-send", "--system", "--print-reply=literal", "--dest=org.bluez", "/org/bluez/hci0")
-JOURNAL_S = 15.0  # a second is journalled when it is over; everything more is the emulated machine's
-_numbers = itertools.count(1)
 _PROPERTIES = "org.freedesktop.DBus.Properties"
+
+HOME = "/home/pi"  # of the user who runs the agent
+JOURNAL_S = 15.0  # a second is journalled when it is over; everything more is the emulated machine's
+
+_numbers = itertools.count(1)
 
 
 class Bench:
@@ -52,6 +56,13 @@ class Bench:
         value = f"variant:boolean:{'true' if on else 'false'}"
         await self.machine.run(*_ADAPTER, f"{_PROPERTIES}.Set", "string:org.bluez.Adapter1", "string:Powered", value)
 
+    async def deny(self, user: str) -> None:
+        """Deny a user Bluetooth; Debian's own policy lets everybody have it."""
+        policy = f'<busconfig><policy user="{user}"><deny send_destination="org.bluez"/></policy></busconfig>'
+        await self.machine.run("sh", "-c", f"echo '{policy}' > /etc/dbus-1/system.d/{user}.conf")
+        bus = ("--dest=org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus.ReloadConfig")
+        await self.machine.run("dbus-send", "--system", "--print-reply", *bus)
+
     async def forget(self, strap: VirtualStrap) -> None:
         """Have bluetoothd drop all it knows of a strap, as `bluetoothctl remove` does."""
         device = f"/org/bluez/hci0/dev_{strap.address.replace(':', '_')}"
@@ -73,18 +84,20 @@ class Agent:
         folder: in the machine, with its configuration and its record.
         wearer: wears the strap.
         program: the last one that was started.
+        read: lines of it that a test is done with.
     """
 
     bench: Bench
     folder: str
     wearer: Wearer
     program: Program | None = None
+    read: int = 0
 
     async def configure(self, sensors: str = "") -> None:
         """Write a configuration into the machine.
 
         Args:
-            sensors: its part that lists sensors.
+            sensors: the part of it that lists them.
         """
         config = f'{sensors}[store]\ndirectory = "data"\n'
         script = f"mkdir {self.folder} && cat > {self.folder}/agent.toml <<end\n{config}end"
@@ -95,9 +108,10 @@ class Agent:
         self.program = self.command("run")
         return self.program
 
-    def command(self, name: str, *arguments: str) -> Program:
+    def command(self, name: str, *arguments: str, user: str = "pi") -> Program:
         """Start another of its commands with the same configuration."""
-        return self.bench.machine.start("edge-agent", name, "--config", f"{self.folder}/agent.toml", *arguments)
+        command = ("edge-agent", name, "--config", f"{self.folder}/agent.toml", *arguments)
+        return self.bench.machine.start(*command, user=user)
 
     async def kill(self) -> None:
         """End it at once, as `kill -9` does."""
@@ -136,25 +150,35 @@ class Agent:
 
 
 @asynccontextmanager
-async def listed_agent(bench: Bench) -> AsyncIterator[Agent]:
-    """An agent with a strap listed in its configuration, not started; the strap is worn."""
-    async with worn_strap(bench) as wearer:
-        agent = Agent(bench, f"/home/pi/{wearer.strap.address[-5:].replace(':', '')}", wearer)
-        await agent.configure(f'[strap]\naddress = "{wearer.strap.address}"\n')
-        try:
-            yield agent
-        finally:
-            await agent.kill()
-
-
-@asynccontextmanager
-async def worn_strap(bench: Bench) -> AsyncIterator[Wearer]:
+async def worn_strap(bench: Bench, security: Security | None = None) -> AsyncIterator[Wearer]:
     """A strap in range that nobody in the machine has ever seen, and somebody who wears it."""
     number = next(_numbers)
-    strap = VirtualStrap(bench.machine.link, name=f"Strap {number}", address=f"F0:48:4C:00:01:{number:02X}")
+    strap = VirtualStrap(
+        bench.machine.link, name=f"Strap {number}", address=f"F0:48:4C:00:01:{number:02X}", security=security
+    )
     await strap.power_on()
     try:
         async with worn(strap) as wearer:
             yield wearer
     finally:
         strap.power_off()
+
+
+@asynccontextmanager
+async def configured_agent(
+    bench: Bench, *, listed: bool = True, security: Security | None = None
+) -> AsyncIterator[Agent]:
+    """An agent, not started, and a worn strap.
+
+    Args:
+        bench: where.
+        listed: whether its configuration lists the strap; else it has no sensor.
+        security: what the strap asks for.
+    """
+    async with worn_strap(bench, security) as wearer:
+        agent = Agent(bench, f"{HOME}/{wearer.strap.name.replace(' ', '-')}", wearer)
+        await agent.configure(f'[strap]\naddress = "{wearer.strap.address}"\n' if listed else "")
+        try:
+            yield agent
+        finally:
+            await agent.kill()

@@ -26,7 +26,7 @@ from edge_agent.demo.radio import VirtualController
 from tests.vm.image import Image
 
 # `kvm` where the machine may use it: several times as fast. Emulation works everywhere.
-ACCELERATOR = os.environ.get("HEARTLINE_VM_ACCELERATOR", "tcg")
+ACCELERATOR = os.environ.get("HEARTLINE_VM_ACCELERATOR", "tcg,tb-size=256")
 MEMORY_MB = 1024
 
 # Emulated, on a machine that has other work, a boot takes 10 to 40 s and a Python program 2 to 20 s to start.
@@ -68,6 +68,11 @@ class Program:
     def out(self) -> str:
         """What it wrote to its standard output so far."""
         return "".join(f"{line.text}\n" for line in self.lines if line.stream == "out")
+
+    @property
+    def said(self) -> str:
+        """All that it wrote so far."""
+        return "".join(f"{line.text}\n" for line in self.lines)
 
     async def ended(self, *, timeout_s: float = PATIENCE_S) -> int:
         """Its exit status, negative for the signal that ended it."""

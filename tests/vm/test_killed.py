@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tests.vm.bench import Agent, Bench, listed_agent
+from tests.vm.bench import Agent, Bench, configured_agent
 from tests.vm.machine import until
 
 pytestmark = [pytest.mark.vm, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
@@ -20,7 +20,7 @@ UNFINISHED = 2  # frames on their way, and in the second that is not over
 @pytest_asyncio.fixture(loop_scope="session")
 async def agent(bench: Bench) -> AsyncIterator[Agent]:
     """An agent that was just started."""
-    async with listed_agent(bench) as agent:
+    async with configured_agent(bench) as agent:
         agent.start()
         yield agent
 
