@@ -27,6 +27,10 @@ log = logging.getLogger(__name__)
 # sensor has gone, and the others wait for the adapter.
 CONNECT_S = 15.0
 
+# A link that comes up and breaks is made again by bleak (3.1.0) at once, for as long as the attempt may take; so it is
+# four times a second where a sensor has lost the key of its bond. After so many breaks others shall have the adapter.
+BREAKS = 5
+
 # A link that does not close within this is left to the host.
 DISCONNECT_S = 5.0
 
@@ -72,6 +76,8 @@ class SensorLink:
         self._on_battery = on_battery
         self._on_malformed = on_malformed
         self._lost = asyncio.Event()
+        self._breaks = 0
+        self._attempt: asyncio.Timeout | None = None
         self._client = BleakClient(device, self._on_disconnected, timeout=CONNECT_S)
         self.firmware: str | None = None
         self.model: str | None = None
@@ -83,7 +89,7 @@ class SensorLink:
             None when it is up, else why not; nothing is left open then.
         """
         try:
-            await self._client.connect()
+            await self._connect()
             stream = self._client.services.get_characteristic(ROLES[self._config.role].stream)
             if stream is None:
                 await self.close()
@@ -98,6 +104,14 @@ class SensorLink:
             await self.close()
             raise
         return None
+
+    async def _connect(self) -> None:
+        """Connect, unless the link breaks again and again."""
+        try:
+            async with asyncio.timeout(None) as self._attempt:
+                await self._client.connect()
+        finally:
+            self._attempt = None
 
     async def read_about(self) -> None:
         """Ask the sensor for its battery, firmware and model; what it does not tell stays unknown."""
@@ -151,6 +165,9 @@ class SensorLink:
 
     def _on_disconnected(self, _: BleakClient) -> None:
         self._lost.set()
+        self._breaks += 1
+        if self._attempt is not None and self._breaks == BREAKS:
+            self._attempt.reschedule(asyncio.get_running_loop().time())
 
     def _cause(self, error: BaseException) -> Cause:
         security = Cause.BOND_LOST if self._config.bonded else Cause.NOT_BONDED
@@ -160,8 +177,8 @@ class SensorLink:
             return security
         if any(name in str(error) for name in _BUSY):
             return Cause.BUSY
-        if isinstance(error, TimeoutError):
+        if isinstance(error, TimeoutError) and self._breaks < BREAKS:
             return Cause.NO_ANSWER
-        if isinstance(error, BleakError) and self._lost.is_set():
+        if isinstance(error, BleakError | TimeoutError) and self._lost.is_set():
             return Cause.HUNG_UP
         return Cause.FAILED
