@@ -11,6 +11,7 @@ import msgspec
 from converters.choose import RULE
 from converters.compare import Comparisons
 from converters.pack import Conversion
+from converters.recipes import BY_NAME
 from converters.tasks import TASKS
 from converters.verify import Comparison
 from edge_agent.inference.bundle import Manifest, Metric, StreamingCell, WindowClassifier
@@ -58,7 +59,8 @@ def comparison_table(comparisons: Comparisons, failed: Mapping[tuple[str, str], 
     head += ["same class", "µs", "µs, rounds", "peak MB"]
     made = {(c.recipe, c.runtime): c for c in comparisons.made}
     rows = []
-    for recipe, runtime in dict.fromkeys([*made, *comparisons.refused]):
+    order = list(BY_NAME)
+    for recipe, runtime in sorted([*made, *comparisons.refused], key=lambda at: order.index(at[0])):
         if found := made.get((recipe, runtime)):
             rows.append([f"`{recipe}`", runtime, failed.get((recipe, runtime), "holds"), *_figures(found)])
         else:
