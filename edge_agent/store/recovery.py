@@ -16,10 +16,6 @@ from edge_agent.store.salvage import salvage
 
 log = logging.getLogger(__name__)
 
-# Both read every page once. integrity_check also looks up every row of a table in its indexes, which costs a search
-# each; from here on, some 250 hours of recording, quick_check keeps a start short (docs/durability.md has both times).
-FULL_CHECK_BYTES = 256_000_000
-
 
 def ensure_sound(directory: Path) -> None:
     """Check the journal of a folder that the caller has locked; replace a damaged one, and say so.
@@ -51,10 +47,9 @@ def damage_of(path: Path) -> str | None:
     if path.with_name(f"{path.name}-journal").exists():  # the making of the file was cut off; reading cannot undo that
         with suppress(sqlite3.DatabaseError):
             connect(path).close()
-    pragma = "integrity_check" if path.stat().st_size <= FULL_CHECK_BYTES else "quick_check"
     try:
         with reading(path) as db:
-            (found,) = db.execute(f"PRAGMA {pragma}(1)").fetchone()
+            (found,) = db.execute("PRAGMA integrity_check(1)").fetchone()
     except sqlite3.Error as error:
         if says_damaged(error) or says_unreadable(error):
             return str(error)

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from edge_agent.errors import JournalError
-from edge_agent.store import recovery
 from edge_agent.store.database import FILE_NAME
 from edge_agent.store.exchange import set_aside
 from edge_agent.store.journal import Journal
@@ -186,11 +185,3 @@ def test_a_damaged_journal_of_a_newer_version_is_left_alone(tmp_path: Path) -> N
         Journal(tmp_path)
     assert (tmp_path / FILE_NAME).read_bytes() == before
     assert set_aside(tmp_path) == []
-
-
-def test_a_large_journal_is_checked_without_its_indexes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    record(tmp_path)
-    monkeypatch.setattr(recovery, "FULL_CHECK_BYTES", 0)
-    assert damage_of(tmp_path / FILE_NAME) is None
-    destroy(tmp_path / FILE_NAME, leaf_pages(tmp_path / FILE_NAME, "second")[1])
-    assert damage_of(tmp_path / FILE_NAME) is not None
