@@ -38,7 +38,7 @@ def back_up(directory: Path, target: Path) -> None:
         msg = f"{target}: is there already and no backup; name another file"
         raise JournalError(msg)
     scratch = target.with_name(f"{target.name}.new")
-    with _refusing(target, "cannot be written; check the disk, and whether the journal is sound by starting the agent"):
+    with _refusing(target, "cannot be written", "check the folder and the disk"):
         scratch.unlink(missing_ok=True)
         os.close(os.open(scratch, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         with reading(source) as old, closing(sqlite3.connect(scratch, isolation_level=None)) as new:
@@ -67,13 +67,13 @@ def restore(source: Path, directory: Path) -> Path | None:
     if not source.is_file():
         msg = f"{source}: there is no such file; name one that `edge-agent backup` wrote"
         raise JournalError(msg)
-    with _refusing(source, "cannot be restored; name a file that `edge-agent backup` wrote"):
+    with _refusing(source, "cannot be restored", "name a file that `edge-agent backup` wrote"):
         if (damage := damage_of(source)) or not _is_backup(source):
             msg = f"{source}: is {f'damaged ({damage})' if damage else 'no backup'}; name another file"
             raise JournalError(msg)
     lock = lock_folder(directory)
     try:
-        with _refusing(directory / FILE_NAME, "cannot be written; check that the disk has room"):
+        with _refusing(directory / FILE_NAME, "cannot be written", "check that the disk has room"):
             resume_exchange(directory)
             target = next_file(directory)
             with reading(source) as backup, closing(connect(target)) as new:
@@ -123,9 +123,9 @@ def _extract_learned(db: sqlite3.Connection, folder: Path) -> None:
 
 
 @contextmanager
-def _refusing(path: Path, advice: str) -> Iterator[None]:
+def _refusing(path: Path, what: str, remedy: str) -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.Error) as error:
-        msg = f"{path}: {advice} ({error})"
+        msg = f"{path}: {what} ({error}); {remedy}"
         raise JournalError(msg) from error

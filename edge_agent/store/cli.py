@@ -63,7 +63,7 @@ def _forget_athlete(args: argparse.Namespace) -> int:
         forgotten = journal.forget_athlete(args.athlete, clock.now(), time_trusted=clock.time_trusted())
         learned = WorkoutModel(directory).athletes.forget(args.athlete)
         (directory / STATUS).unlink(missing_ok=True)  # the last agent's; it names who wore what
-    print(f"{forgotten.sessions} sessions deleted, {forgotten.messages} messages not sent")
+    print(f"deleted: sessions {forgotten.sessions}, messages that were not sent yet {forgotten.messages}")
     print("what was learned is deleted" if learned else "nothing was learned of this athlete here")
     if forgotten.tombstone:
         print("the backend is told as soon as the agent reaches the broker; until then the name waits in the outbox")

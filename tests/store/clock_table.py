@@ -27,6 +27,7 @@ from edge_agent.store.summary import Summary
 from tests.store.samples import second
 
 RECORDED_S = 120
+ZONE = ZoneInfo("Europe/Berlin")  # where the device is
 
 
 class PlayedClock:
@@ -49,7 +50,7 @@ class PlayedClock:
         return (self.true - self._booted).total_seconds()
 
     def now(self) -> datetime:
-        return self.true + self.offset
+        return (self.true + self.offset).astimezone(ZONE)
 
     def time_trusted(self) -> bool:
         return self.trusted
@@ -165,7 +166,7 @@ def step_back_in_mid_session(directory: Path) -> list[Dated]:
 
 
 def end_of_summer_time(directory: Path) -> list[Dated]:
-    start = datetime(2026, 10, 25, 2, 55, tzinfo=ZoneInfo("Europe/Berlin"))  # 5 minutes before 3:00 is 2:00 again
+    start = datetime(2026, 10, 25, 2, 59, tzinfo=ZONE)  # a minute before 3:00 is 2:00 again
     device = Device(directory, PlayedClock(start.astimezone(UTC), timedelta(), trusted=True))
     device.record()
     device.clock.pass_by(60)

@@ -107,7 +107,7 @@ def test_the_command_deletes_what_was_learned_too(tmp_path: Path, capsys: pytest
     Claims(tmp_path).write([SensorConfig(Role.HEART_RATE, name="HR 1", athlete="ada")])
     assert main(["forget-athlete", "ada", "--state", str(tmp_path)]) == 0
     out = capsys.readouterr().out
-    assert "1 sessions deleted, 1 messages not sent" in out
+    assert "deleted: sessions 1, messages that were not sent yet 1" in out
     assert "what was learned is deleted" in out
     assert "the backend is told" in out
     assert "`edge-agent forget --sensor 'HR 1'` lets it go" in out
