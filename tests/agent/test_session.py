@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.agent.session import LiveSession
+from edge_agent.agent.session import SAVE_S, LiveSession
 from edge_agent.inference.models import WorkoutModel
 from edge_agent.signals.alignment import HeartRate
 from edge_agent.store.journal import Journal
@@ -70,3 +71,17 @@ def test_a_beat_is_in_the_journal_within_two_seconds_of_its_arrival(
                 assert all(clock.now_s - arrivals_s[beat] <= ACCEPTED_WITHIN_S for beat in late)
                 arrived = [beat for beat in arrived if beat not in late]
             clock.now_s += TICK_S
+
+
+def test_what_a_session_teaches_is_kept_while_it_lasts(tmp_path: Path) -> None:
+    clock = SetClock()
+    with Journal(tmp_path) as journal:
+        session = LiveSession(journal, WorkoutModel(tmp_path), clock=clock, athlete="ada", first_arrival_s=0.0)
+        for t in range(SAVE_S + 5):
+            session.add(HeartRate(110.0 + 30 * (t % 120 < 60), ()), float(t))
+            clock.now_s = float(t) + 3.0
+            session.advance()
+        # The plug is pulled here: nobody closes the session.
+        afterwards = WorkoutModel(tmp_path).athletes.state("ada")
+        assert afterwards.heads.information.any()
+        assert not WorkoutModel(tmp_path).athletes.state("bob").heads.information.any()
