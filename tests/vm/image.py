@@ -70,6 +70,7 @@ UNUSED = (
 )
 DEBIAN_LOCK = HERE / "debian.lock"
 PYTHON_LOCK = HERE / "python.lock"
+_PIN = "run `python -m tests.vm.image --pin`, test, and commit the lock files"
 SITE = "opt/site"  # Python packages in the machine
 AGENT = "opt/heartline"  # the wheel, which is no part of the image
 
@@ -113,6 +114,7 @@ def build() -> Image:
         ImageError: this machine cannot build it, or a pinned package is gone.
     """
     require_host()
+    _require_pinned_dependencies()
     recipe = hashlib.sha256()
     for file in (Path(__file__), DEBIAN_LOCK, PYTHON_LOCK):
         recipe.update(file.read_bytes())
@@ -164,8 +166,23 @@ def pin() -> None:
         msg = f"mmdebstrap chose no package:\n{simulated}"
         raise ImageError(msg)
     DEBIAN_LOCK.write_text("".join(f"{name}={version}\n" for name, version in versions))
-    quiet = ("--quiet", "--no-header", "--no-annotate", "--no-emit-index-url", "--output-file", PYTHON_LOCK)
-    _uv("compile", *quiet, "--upgrade", REPOSITORY / "pyproject.toml")
+    _resolve(PYTHON_LOCK, "--upgrade")
+
+
+def _require_pinned_dependencies() -> None:
+    """Whether `python.lock` still is what `pyproject.toml` asks for."""
+    with tempfile.TemporaryDirectory() as directory:
+        resolved = Path(directory, "resolved")
+        _resolve(resolved, "--constraint", PYTHON_LOCK)
+        if resolved.read_text() != PYTHON_LOCK.read_text():
+            msg = f"{PYTHON_LOCK.name} does not fit the dependencies in pyproject.toml any more; {_PIN}"
+            raise ImageError(msg)
+
+
+def _resolve(into: Path, *options: str | Path) -> None:
+    """Choose a version of every package that the wheel needs in the machine."""
+    plain = ("--quiet", "--no-header", "--no-annotate", "--no-emit-index-url")
+    _uv("compile", *plain, *options, "--output-file", into, REPOSITORY / "pyproject.toml")
 
 
 def _build(image: Image) -> None:
@@ -227,10 +244,8 @@ def _mmdebstrap(packages: list[str] | tuple[str, ...], root: Path, *options: str
         check=False,
     )
     if done.returncode:
-        msg = (
-            f"mmdebstrap failed:\n{done.stdout}\nIf a version was not found, the mirror has a newer one: "
-            "run `python -m tests.vm.image --pin`, test, and commit the lock files"
-        )
+        errors = "\n".join(line[:200] for line in done.stdout.splitlines() if line.startswith("E:"))
+        msg = f"mmdebstrap failed:\n{errors}\nif a version was not found, the mirror has another one: {_PIN}"
         raise ImageError(msg)
     return done.stdout
 
@@ -254,7 +269,10 @@ def _uv(action: str, *arguments: str | Path) -> None:
     platform = (f"--python-version={PYTHON}", f"--python-platform=x86_64-manylinux_{MANYLINUX}")
     fixed = ("--no-config", "--only-binary=:all:", *platform)
     link = ("--quiet", "--link-mode=copy") if action == "install" else ()
-    subprocess.run([sys.executable, "-m", "uv", "pip", action, *fixed, *link, *arguments], check=True)
+    done = subprocess.run([sys.executable, "-m", "uv", "pip", action, *fixed, *link, *arguments], check=False)
+    if done.returncode:
+        msg = f"uv pip {action} failed, its reason is above; if a version is gone or does not fit: {_PIN}"
+        raise ImageError(msg)
 
 
 if __name__ == "__main__":

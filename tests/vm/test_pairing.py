@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -55,20 +56,20 @@ async def test_a_bond_outlives_the_daemon(bonded: Agent, bench: Bench) -> None:
 
 
 async def test_a_bond_that_this_device_lost_ends_in_pair_again(bonded: Agent, bench: Bench) -> None:
+    since_s = time.monotonic()
     await bench.forget(bonded.wearer.strap)
-    await says_pair_again_once(bonded)
-    await is_paired_anew(bonded)
+    await ends_in_pair_again(bonded, "bond lost by this device", since_s)
 
 
 async def test_a_bond_that_the_strap_lost_ends_in_pair_again(bonded: Agent, bench: Bench) -> None:  # noqa: ARG001 - it works
+    since_s = time.monotonic()
     await bonded.wearer.strap.forget_bonds()
     bonded.wearer.strap.lose_link()
-    await says_pair_again_once(bonded)
-    await is_paired_anew(bonded)
+    await ends_in_pair_again(bonded, "bond lost by the strap", since_s)
 
 
-async def says_pair_again_once(agent: Agent) -> None:
-    """The log says what to do, and nothing is tried over and over."""
+async def ends_in_pair_again(agent: Agent, fault: str, since_s: float) -> None:
+    """The log says what to do, nothing is tried over and over, and doing it is enough."""
     assert agent.program is not None
     asked = await agent.program.says("pair again", after=agent.read)
     agent.read = len(agent.program.lines)
@@ -76,13 +77,14 @@ async def says_pair_again_once(agent: Agent) -> None:
     later = [line.text for line in agent.program.lines if line.at_s > asked.at_s]
     assert not [text for text in later if "connect" in text], later
     assert not agent.wearer.strap.device.connections
-
-
-async def is_paired_anew(agent: Agent) -> None:
-    """Pairing again is all there is to do."""
+    agent.wearer.take()
     status, said = await pair(agent, "--bond")
     assert status == 0, said
     await records(agent)
+    sent = agent.wearer.take()
+    lost = await agent.missing(sent)
+    took_s = asked.at_s - since_s
+    agent.bench.figures.add(f"{fault}, until it says to pair again", recovered_s=took_s, sent=len(sent), lost=len(lost))
 
 
 async def test_a_passkey_is_asked_for_and_a_wrong_one_is_refused(bench: Bench) -> None:
