@@ -70,6 +70,15 @@ def _parser() -> argparse.ArgumentParser:
     recovery.add_argument("--seeds", type=_positive, default=3, metavar="N", help="train N times (default %(default)s)")
     recovery.set_defaults(command=_recovery)
 
+    activity = commands.add_parser("activity", help="train the recognition of activities and report on it")
+    activity.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder with acceleration")
+    activity.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the model and its report")
+    activity.add_argument(
+        "--seeds", type=_positive, default=3, metavar="N", help="train N times for each person left out (%(default)s)"
+    )
+    activity.add_argument("--steps", type=_positive, metavar="N", help="steps of each training")
+    activity.set_defaults(command=_activity)
+
     personal = commands.add_parser(
         "personal", help="fine-tune the shipped model to one person and say whether it helped"
     )
@@ -167,6 +176,30 @@ def _recovery(arguments: argparse.Namespace) -> None:
             bar.update()
 
         run(arguments.data, arguments.out, seeds=arguments.seeds, settings=Settings(), on_step=show)
+    print(f"wrote {arguments.out / REPORT}")
+
+
+def _activity(arguments: argparse.Namespace) -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from tqdm import tqdm
+
+    from training.activity.dataset import load
+    from training.activity.fit import Settings
+    from training.activity.run import REPORT, run, trainings
+
+    settings = Settings(steps=arguments.steps) if arguments.steps else Settings()
+    dataset = load(arguments.data, lambda recordings: tqdm(recordings, desc="recordings", unit=""))
+    for what in dataset.left_out:
+        print(f"edge-train: left out: {what}", file=sys.stderr)
+    with tqdm(total=trainings(dataset, arguments.seeds) * settings.steps, unit="step") as bar:
+
+        def show(what: str) -> None:
+            bar.set_description(what)
+            bar.update()
+
+        run(
+            dataset, arguments.out, seeds=arguments.seeds, settings=settings, on_step=show, on_stage=bar.set_description
+        )
     print(f"wrote {arguments.out / REPORT}")
 
 

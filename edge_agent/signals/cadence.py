@@ -1,11 +1,11 @@
 """Repetitions per minute from a window of acceleration.
 
-What repeats shows in the autocorrelation of the movement along one axis, kept to the band of human repetitions. On foot
-that axis is the vertical and a repetition is a step; otherwise it is the axis of most movement and a repetition is what
-comes back along it: a stroke, a jump, a turn of the cranks.
+What repeats shows in the autocorrelation of the movement, summed over the axes so that no turn of the sensor matters,
+and kept to the band of human repetitions. A repetition is what comes back: a stroke, a turn of the cranks; on foot, a
+step.
 
-At the wrist an arm swings once for two steps, and the legs are not quite alike, so that often only the stride comes
-back. Each activity on foot has its range of steps; what lies below is a stride, and counts twice.
+An arm swings once for two steps, and the legs are not quite alike, so that often only the stride comes back. Each
+activity on foot has its range of steps; what lies below is a stride, and counts twice.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ _FADE_HZ = 0.2  # width of the band's edges
 # Of autocorrelation: what comes back less alike than this is no repetition, and a peak this close to the highest one
 # is as good as it, so that the shortest such period is the one.
 _RHYTHMIC = 0.45
-_AS_GOOD = 0.85
+_AS_GOOD = 0.75
+_TINY = 1e-9
 
 
 def cadence_per_min(acceleration_mps2: NDArray[np.float32], activity: str) -> float | None:
@@ -49,15 +50,11 @@ def cadence_per_min(acceleration_mps2: NDArray[np.float32], activity: str) -> fl
     """
     if activity == "still":
         return None
-    fewest = _FEWEST_STEPS.get(activity)
-    gravity = acceleration_mps2.mean(axis=0)
-    moved = _in_band(acceleration_mps2 - gravity)
-    axis = gravity if fewest else np.linalg.eigh(moved.T @ moved)[1][:, 2]
-    lag = _period(moved @ axis)
+    lag = _period(_in_band(acceleration_mps2 - acceleration_mps2.mean(axis=0)))
     if lag is None:
         return None
     rate = 60 * RATE_HZ / lag
-    return 2 * rate if fewest and rate < fewest else rate
+    return 2 * rate if rate < _FEWEST_STEPS.get(activity, 0) else rate
 
 
 def _in_band(movement: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -69,22 +66,22 @@ def _in_band(movement: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _period(x: NDArray[np.float64]) -> float | None:
-    """Samples until the movement comes back; None where it does not."""
+    """Samples until the movement, (samples, 3), comes back; None where it does not."""
     n = len(x)
     longest = min(int(60 * RATE_HZ / MIN_PER_MIN), n - 2)
     shortest = int(60 * RATE_HZ / MAX_PER_MIN)
-    x = x - x.mean()
-    power = np.abs(np.fft.rfft(x, 2 * n)) ** 2
+    x = x - x.mean(axis=0)
+    power = (np.abs(np.fft.rfft(x, 2 * n, axis=0)) ** 2).sum(axis=1)
     products = np.fft.irfft(power)[: longest + 2]
     # Energy of the two overlapping parts at each lag: a peak of 1 is an exact return, at any lag.
-    energy = np.cumsum(x**2)
+    energy = np.cumsum((x**2).sum(axis=1))
     lags = np.arange(longest + 2)
     overlap = np.sqrt(energy[n - 1 - lags] * (energy[-1] - np.where(lags > 0, energy[lags - 1], 0)))
-    alike = products / np.maximum(overlap, 1e-9)
+    alike = products / np.maximum(overlap, _TINY)
     inner = np.arange(shortest, longest + 1)
     peaks = inner[(alike[inner] >= alike[inner - 1]) & (alike[inner] > alike[inner + 1]) & (alike[inner] > _RHYTHMIC)]
     if not peaks.size:
         return None
     at = int(peaks[alike[peaks] >= _AS_GOOD * alike[peaks].max()][0])
     before, here, after = alike[at - 1 : at + 2]
-    return float(at + (before - after) / (2 * (before - 2 * here + after)))
+    return float(at + (before - after) / (2 * (before - 2 * here + after)))  # the top of a parabola through the three
