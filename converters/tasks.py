@@ -11,7 +11,11 @@ import numpy as np
 from converters.verify import Array, TestSet
 from edge_agent.inference.forecast import QUANTILES
 from edge_agent.recordings.read import read_recordings
-from edge_agent.signals import features, recovery
+from edge_agent.signals import acceleration, features, recovery
+from training.activity.crossval import parts
+from training.activity.dataset import load as load_acceleration
+from training.activity.golden import golden_windows
+from training.activity.scores import macro_f1
 from training.dataset import HORIZONS_S, load
 from training.golden import golden_frames
 from training.recovery.baselines import changes_bpm
@@ -88,6 +92,23 @@ def _recovery_test(folder: Path) -> TestSet:
     )
 
 
+def _activity_test(folder: Path) -> TestSet:
+    """All labelled windows: what is compared is the forms, on people that the model was trained on."""
+    windows = load_acceleration(folder).windows
+
+    def score(answers: Sequence[Array]) -> list[float]:
+        (logits,) = answers
+        said = logits.argmax(axis=1)
+        return [macro_f1(windows.label[part.of(windows)], said[part.of(windows)]) for part in parts(windows)]
+
+    return TestSet(
+        f"{len(windows)} windows of {len(set(windows.group.tolist()))} people, who trained it too",
+        [acceleration.view(windows.acceleration_mps2, windows.placement)],
+        tuple(f"macro-F1 on {part}" for part in parts(windows)),
+        score,
+    )
+
+
 TASKS = {
     "workout": Task(
         features.CONTRACT,
@@ -106,5 +127,14 @@ TASKS = {
         _recovery_test,
         "after the stop of an effort, once a second from there on, from heart rate and load where there is one",
         "two hours of simulated people's recoveries",
+    ),
+    "activity": Task(
+        acceleration.CONTRACT,
+        acceleration.CHANNELS,
+        golden_windows,
+        64,
+        _activity_test,
+        "every five seconds, from acceleration at chest or wrist",
+        "made-up windows of every strength and pace of movement",
     ),
 }

@@ -76,7 +76,15 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("files", type=Path, nargs="+", metavar="FILE", help="recordings or folders of them, in order")
     replay.add_argument("--athlete", metavar="NAME", help="whose they are (default: the person of each recording)")
     replay.add_argument("--state", type=Path, metavar="DIR", help="keep sessions and what is learned in this folder")
-    replay.add_argument("--json", action="store_true", help="print one JSON object per second")
+    replay.add_argument(
+        "--placement",
+        choices=("chest", "wrist"),
+        help="the files are acceleration (CSV with t_s,acc_x_mps2,acc_y_mps2,acc_z_mps2 at 20 to 200 Hz) from a sensor "
+        "worn there: recognise what was done",
+    )
+    replay.add_argument(
+        "--json", action="store_true", help="print one JSON object per second; with --placement, per window of 5 s"
+    )
     replay.add_argument(
         "--target", type=float, metavar="BPM", help="heart rate to tell the time until after an effort (default: 120)"
     )
@@ -126,6 +134,8 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _replay(args: argparse.Namespace) -> int:
+    if args.placement:
+        return _replay_acceleration(args)
     import msgspec
 
     from edge_agent.agent.clock import SystemClock
@@ -157,6 +167,41 @@ def _replay(args: argparse.Namespace) -> int:
             if journal and not known:
                 journal.import_session(session, seconds)
     return BAD_INPUT if unread else 0
+
+
+def _replay_acceleration(args: argparse.Namespace) -> int:
+    import msgspec
+
+    from edge_agent.agent.replay_activity import replay_activity, stretches
+    from edge_agent.inference.choice import cache_folder
+    from edge_agent.inference.models import ActivityModel
+    from edge_agent.recordings.read_acceleration import read_acceleration
+
+    model = ActivityModel(cache=cache_folder(os.environ))
+    unread = False
+    for path in args.files:
+        recordings, errors = read_acceleration(path)
+        for error in errors:
+            print(f"edge-agent: {error}", file=sys.stderr)
+        unread |= bool(errors)
+        for recording in recordings:
+            recognised = replay_activity(recording, model, args.placement)
+            if args.json:
+                for recognition in recognised:
+                    print(msgspec.json.encode(recognition.window).decode())
+                continue
+            print(f"{recording.person} {recording.session}, {recording.duration_s:.0f} s at {recording.rate_hz:.4g} Hz")
+            for stretch in stretches(recognised):
+                rate = f"{stretch.cadence_per_min:4.0f} per min" if stretch.cadence_per_min else ""
+                print(
+                    f"  {_clock(stretch.begin_s)} to {_clock(stretch.end_s)}  {stretch.activity:22s}"
+                    f"{stretch.sure:4.0%} sure  {rate}".rstrip()
+                )
+    return BAD_INPUT if unread else 0
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60:3d}:{int(seconds) % 60:02d}"
 
 
 def _recordings(files: Sequence[Path], unread: list[RecordingError]) -> Iterator[Recording]:

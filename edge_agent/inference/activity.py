@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
@@ -19,6 +20,7 @@ SHIPPED_BUNDLE = Path(str(files("edge_agent.models") / "activity.zip"))
 
 # Of the smoother: an activity lasts two minutes in the mean, 24 windows; only its length matters, and little.
 _STAYS = 1 - WINDOW_S / 120
+_NEVER_RULED_OUT = 1e-3  # probability that one window alone leaves to any activity
 
 Probabilities = NDArray[np.float64]
 Classify = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -50,6 +52,19 @@ class ActivityWindow(msgspec.Struct, frozen=True):
     t_s: float
     activity: Activity
     cadence_per_min: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """What is known once a window is complete.
+
+    Attributes:
+        window: the answer to it, from it alone.
+        doing: what is done by then, from it and those before it.
+    """
+
+    window: ActivityWindow
+    doing: str
 
 
 def probabilities(logits: NDArray[np.float32], calibration: Calibration) -> Probabilities:
@@ -90,16 +105,17 @@ class ActivityRecogniser:
         self._resampler = Resampler(rate_hz)
         self._waiting = np.empty((0, 3), np.float32)
         self._next_s = start_s
+        self._smoother = Smoother(len(model.labels))
 
-    def push(self, acceleration_mps2: NDArray[np.float32]) -> list[ActivityWindow]:
+    def push(self, acceleration_mps2: NDArray[np.float32]) -> list[Recognition]:
         """Take in samples, float32 (samples, 3), and answer the windows that they complete."""
         return self._answer(self._resampler.push(acceleration_mps2))
 
-    def finish(self) -> list[ActivityWindow]:
+    def finish(self) -> list[Recognition]:
         """No more samples: answer the windows that were waiting for the filter; what is left over is no window."""
         return self._answer(self._resampler.finish())
 
-    def _answer(self, resampled: NDArray[np.float32]) -> list[ActivityWindow]:
+    def _answer(self, resampled: NDArray[np.float32]) -> list[Recognition]:
         self._waiting = np.concatenate([self._waiting, resampled])
         answers = []
         while len(self._waiting) >= WINDOW_SAMPLES:
@@ -108,16 +124,18 @@ class ActivityRecogniser:
             self._next_s += WINDOW_SAMPLES / RATE_HZ
         return answers
 
-    def _window(self, window_mps2: NDArray[np.float32]) -> ActivityWindow:
+    def _window(self, window_mps2: NDArray[np.float32]) -> Recognition:
         logits = self._classify(view(window_mps2[None], np.array([self._placement])))[0]
         likely = probabilities(logits, self._calibration)
         best = int(likely.argmax())
         label, probability = self._labels[best], float(likely[best])
-        return ActivityWindow(
+        cadence = cadence_per_min(window_mps2, label)
+        window = ActivityWindow(
             round(self._next_s, 3),
             Activity(label, round(probability, 4), probability < self._calibration.unknown_below),
-            None if (cadence := cadence_per_min(window_mps2, label)) is None else round(cadence, 1),
+            None if cadence is None else round(cadence, 1),
         )
+        return Recognition(window, self._labels[int(self._smoother.step(likely).argmax())])
 
 
 class Smoother:
@@ -127,20 +145,13 @@ class Smoother:
     """
 
     def __init__(self, labels: int) -> None:
+        """Begin a recording with nothing known, for so many labels."""
         self._belief = np.full(labels, 1 / labels)
 
     def step(self, likely: Probabilities) -> Probabilities:
         """Take in the probabilities of the next window, and give those of what is done by then, both (labels,)."""
         labels = len(self._belief)
         expected = _STAYS * self._belief + (1 - _STAYS) / (labels - 1) * (1 - self._belief)
-        belief = expected * np.maximum(likely, 1e-3)  # one window alone never rules an activity out
+        belief = expected * np.maximum(likely, _NEVER_RULED_OUT)
         self._belief = belief / belief.sum()
         return self._belief
-
-
-def smooth(likely: Sequence[Probabilities]) -> list[Probabilities]:
-    """The windows of one recording, in the order of time, smoothed."""
-    if not len(likely):
-        return []
-    smoother = Smoother(len(likely[0]))
-    return [smoother.step(window) for window in likely]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import copy
 from pathlib import Path
 
+from edge_agent.inference.activity import SHIPPED_BUNDLE as ACTIVITY_BUNDLE
+from edge_agent.inference.activity import ActivityRecogniser
 from edge_agent.inference.adaptive import AthleteForecaster
 from edge_agent.inference.athlete import Athletes
 from edge_agent.inference.bundle import read_bundle
-from edge_agent.inference.choice import open_cell
+from edge_agent.inference.choice import open_cell, open_classifier
 from edge_agent.inference.forecast import SHIPPED_BUNDLE as WORKOUT_BUNDLE
 from edge_agent.inference.forecast import WorkoutForecaster
 from edge_agent.inference.recovery import SHIPPED_BUNDLE as RECOVERY_BUNDLE
@@ -74,3 +76,31 @@ class RecoveryModel:
     def begin(self) -> RecoveryForecaster:
         """A session."""
         return RecoveryForecaster(self._bundle, self._cell, target_bpm=self._target_bpm)
+
+
+class ActivityModel:
+    """The shipped bundle and the form of it that runs here.
+
+    Attributes:
+        labels: the activities that it knows.
+    """
+
+    def __init__(self, *, cache: Path | None = None) -> None:
+        """Open the model.
+
+        Args:
+            cache: folder that keeps the choice of a runtime; None makes it anew.
+
+        Raises:
+            BundleError: the bundle fails a check, or no runtime here runs it.
+        """
+        bundle = read_bundle(ACTIVITY_BUNDLE)
+        self._interface = bundle.manifest.classifier
+        self._classifier = open_classifier(bundle, cache)
+        self.labels = self._interface.labels
+
+    def begin(self, *, placement: str, rate_hz: float, start_s: float = 0.0) -> ActivityRecogniser:
+        """A recording, or a sensor's stream; see `ActivityRecogniser`."""
+        return ActivityRecogniser(
+            self._interface, self._classifier.logits, placement=placement, rate_hz=rate_hz, start_s=start_s
+        )

@@ -122,6 +122,10 @@ def _csv_layout(path: Path, text: str, *, in_folder: bool) -> Source | None:
     except csv.Error:
         columns = set()
     for_read_acceleration = columns.issuperset(acceleration.AXES) and "heart_rate_bpm" not in columns
+    if for_read_acceleration and not in_folder:
+        raise RecordingError(
+            path, "acceleration, and no heart rate", "say where the sensor was worn: --placement chest or wrist", line=1
+        )
     if columns.intersection(neutral.REQUIRED) and not for_read_acceleration:
         return Source(path, neutral.read)
     if columns.issuperset(athlete_hr_predict.REQUIRED):

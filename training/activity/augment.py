@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from edge_agent.recordings import wisdm as wisdm_reader
 from edge_agent.signals.acceleration import RATE_HZ, WINDOW_SAMPLES
+from training.activity.classes import CLASSES
 from training.activity.dataset import Session
 
 _G_MPS2 = 9.81
@@ -63,7 +64,7 @@ class Drawn:
 
 
 class Sampler:
-    """Draws windows from sessions: every placement and data set in a fixed share, and its activities alike."""
+    """Draws windows from sessions: every placement, class and data set in a fixed share, whatever its size."""
 
     def __init__(self, sessions: Sequence[Session], augmentation: Augmentation, *, wrist: float, wisdm: float) -> None:
         """Prepare to draw.
@@ -72,7 +73,7 @@ class Sampler:
             sessions: to draw from.
             augmentation: how far to change what is drawn.
             wrist: share of windows from the wrist, where there is a choice.
-            wisdm: share of WISDM among windows from the wrist, where there is a choice.
+            wisdm: share of WISDM among a class's windows from the wrist, where there is a choice.
         """
         self._augmentation = augmentation
         self._signal = np.concatenate([s.signal_mps2 for s in sessions])
@@ -110,18 +111,18 @@ class Sampler:
 def _shares(
     sessions: Sequence[Session], length: NDArray[np.int64], *, wrist: float, wisdm: float
 ) -> NDArray[np.float64]:
-    """How often each session is drawn: every activity of a data set, as the set tells them apart, alike."""
+    """How often each session is drawn."""
     placement = np.array([s.placement for s in sessions])
-    activity = np.array([s.activity for s in sessions])
+    label = np.array([s.label for s in sessions])
     watch = np.array([s.source == wisdm_reader.SOURCE for s in sessions])
     share = np.zeros(len(sessions))
-    worn = ((placement == "chest", 1 - wrist), ((placement == "wrist") & watch, wrist * wisdm),
-            ((placement == "wrist") & ~watch, wrist * (1 - wisdm)))  # fmt: skip
-    for mine, part in worn:
-        done = set(activity[mine].tolist())
-        for name in done:
-            among = mine & (activity == name)
-            share[among] = part / len(done) * length[among] / length[among].sum()
+    for where, part in (("wrist", wrist), ("chest", 1 - wrist)):
+        for index in range(len(CLASSES)):
+            mine = (placement == where) & (label == index)
+            for among, portion in ((mine & watch, wisdm), (mine & ~watch, 1 - wisdm)):
+                if among.any():
+                    alone = not (mine & ~among).any()
+                    share[among] = part * (1 if alone else portion) * length[among] / length[among].sum()
     return np.asarray(share / share.sum())
 
 

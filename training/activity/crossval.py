@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 
 from training.activity import baselines
 from training.activity.classes import CLASSES
-from training.activity.dataset import Dataset, Windows
-from training.activity.fit import Settings, logits, train
+from training.activity.dataset import Dataset, Session, Windows
+from training.activity.fit import Trainer, logits
 
 Labels = NDArray[np.int64]
 
@@ -63,20 +66,50 @@ class Fold:
 def train_folds(
     dataset: Dataset,
     people: list[frozenset[str]],
-    settings: Settings,
+    trainer: Trainer,
+    *,
     seeds: int,
+    keep: Path,
     on_step: Callable[[str], None] = lambda _: None,
 ) -> list[Fold]:
-    """Train a network per fold and seed."""
+    """Train a network per fold and seed.
+
+    Args:
+        dataset: to train on.
+        people: to leave out, by fold.
+        trainer: of the networks.
+        seeds: how many networks per fold.
+        keep: folder that keeps the networks: a run that was cut off goes on from them.
+        on_step: called after each step with what is being trained.
+    """
     found = []
     for number, left_out in enumerate(people, start=1):
         sessions = [s for s in dataset.sessions if s.group not in left_out]
         networks = []
         for seed in range(seeds):
             what = f"fold {number} of {len(people)}, seed {seed}"
-            networks.append(train(sessions, settings, seed, lambda what=what: on_step(what)))  # type: ignore[misc]
+            networks.append(kept(keep, trainer, sessions, seed, lambda what=what: on_step(what)))  # type: ignore[misc]
         found.append(Fold(left_out, networks))
     return found
+
+
+def kept(
+    folder: Path, trainer: Trainer, sessions: Sequence[Session], seed: int, on_step: Callable[[], None] = lambda: None
+) -> keras.Model:
+    """The network that training on these sessions gives: from the folder if it is there, else trained and put there."""
+    digest = hashlib.sha256(f"{trainer.settings} {seed} {keras.version()} {tf.__version__}".encode())
+    for session in sessions:
+        digest.update(f"{session.group} {session.name} {session.placement} {session.label}".encode())
+        digest.update(session.signal_mps2.tobytes())
+    path = folder / f"{digest.hexdigest()[:16]}.keras"
+    if path.exists():
+        return keras.models.load_model(path)
+    network = trainer.train(sessions, seed, on_step)
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f"{path.stem}.part.keras"
+    network.save(part)
+    part.replace(path)
+    return network
 
 
 def answers(folds: list[Fold], windows: Windows, seed: int) -> NDArray[np.float32]:

@@ -11,13 +11,15 @@ from training.activity.classes import CLASSES
 _MOMENTUM = 0.95  # batch normalisation settles within some dozens of steps
 
 
-def build() -> keras.Model:
+def build(batch: int | None = None) -> keras.Model:
     """The network: a window, float32 (windows, 125, channels), to one logit per class, float32 (windows, classes).
 
-    In time, where something happens does not matter: what the filters found is averaged and its maximum taken over the
-    window. In frequency it does, so that the spectrum keeps its order.
+    Args:
+        batch: windows at a time; None for any number.
     """
-    window = keras.Input((WINDOW_SAMPLES, len(CHANNELS)), name="x")
+    # In time, where something happens does not matter: what the filters found is averaged, and its maximum taken, over
+    # the window. In frequency it does: the spectrum keeps its order.
+    window = keras.Input((WINDOW_SAMPLES, len(CHANNELS)), batch_size=batch, name="x")
     x = _convolved(window[:, :, :TIME_CHANNELS], 24, 7, strides=2)
     x = _convolved(x, 32, 5)
     x = layers.MaxPooling1D(2, padding="same")(x)

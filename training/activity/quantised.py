@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from edge_agent.signals.acceleration import view
 from training.activity.crossval import Fold
 from training.activity.dataset import Windows
+from training.activity.model import build
 
 REPRESENTATIVE = 500  # windows whose ranges the integers are fitted to
 
@@ -46,8 +47,9 @@ def _quantised(network: keras.Model, inputs: NDArray[np.float32]) -> bytes:
         for x in inputs:
             yield [x[None]]
 
-    one = keras.Input(network.input_shape[1:], batch_size=1)
-    converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(one, network(one)))
+    one_at_a_time = build(batch=1)
+    one_at_a_time.set_weights(network.get_weights())
+    converter = tf.lite.TFLiteConverter.from_keras_model(one_at_a_time)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = calibration
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]

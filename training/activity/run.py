@@ -20,17 +20,18 @@ from edge_agent.signals.acceleration import CHANNELS, CONTRACT, RATE_HZ, WINDOW_
 from training.activity import plots
 from training.activity.cadence import cadence_errors
 from training.activity.classes import CLASSES
-from training.activity.crossval import train_folds
+from training.activity.crossval import kept, train_folds
 from training.activity.dataset import Dataset, hours
-from training.activity.fit import Settings, train
+from training.activity.fit import Settings, Trainer
 from training.activity.folds import folds
-from training.activity.model import macs
+from training.activity.model import build, macs
 from training.activity.report import markdown, score
 from training.activity.summary import CNN, FOREST, Results, said_by, score_parts
 from training.manifest import CELL, TrainingManifest, write_manifest
 
 RESULTS = "metrics.json"
 REPORT = "report.md"
+NETWORKS = "networks"
 
 _LIMITS = (
     "No medical device, and no judge of exercise: it names one of nine activities, or says that it does not know.",
@@ -63,7 +64,8 @@ def run(
 
     Args:
         dataset: to train on and to score on, by person.
-        out: folder to write the network, its manifest, the report, its pictures and the metrics to.
+        out: folder to write the network, its manifest, the report, its pictures and the metrics to; and the networks
+            of the people left out, from which a run that was cut off goes on.
         seeds: how many times to train for each person left out, from seeds 0, 1, ...
         settings: how to train.
         on_step: called after each step of training with what is being trained.
@@ -74,8 +76,10 @@ def run(
     """
     people = folds(dataset.sessions)
     out.mkdir(parents=True, exist_ok=True)
-    trained = train_folds(dataset, people, settings, seeds, on_step)
-    network = train(dataset.sessions, settings, 0, lambda: on_step("what ships, on everybody"))
+    trainer = Trainer(settings)
+    keep = out / NETWORKS
+    trained = train_folds(dataset, people, trainer, seeds=seeds, keep=keep, on_step=on_step)
+    network = kept(keep, trainer, dataset.sessions, 0, lambda: on_step("what ships, on everybody"))
     on_stage("scoring people who were left out")
     said = said_by(trained, dataset.windows, seeds)
     results = Results(
@@ -102,7 +106,9 @@ def run(
     plots.coverage(said, out / plots.CAPTIONS[3][0])
     (out / REPORT).write_text(markdown(results, plots.CAPTIONS), encoding="utf-8")
     (out / RESULTS).write_bytes(msgspec.json.format(msgspec.json.encode(results)))
-    network.save(out / CELL)
+    one_at_a_time = build(batch=1)
+    one_at_a_time.set_weights(network.get_weights())
+    one_at_a_time.save(out / CELL)
     write_manifest(out, _manifest(dataset, network, results))
     return results
 

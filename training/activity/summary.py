@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.inference.activity import probabilities, smooth
+from edge_agent.inference.activity import Smoother, probabilities
 from edge_agent.inference.bundle import Calibration
 from training.activity.cadence import CadenceError
 from training.activity.calibrate import Trust, calibrate, trust
@@ -205,7 +205,8 @@ def _smoothed(said: NDArray[np.float32], windows: Windows, calibration: Calibrat
     predicted = np.empty(len(windows), np.int64)
     for session in np.unique(windows.session):
         mine = np.flatnonzero(windows.session == session)
-        predicted[mine] = [int(belief.argmax()) for belief in smooth(list(likely[mine]))]
+        smoother = Smoother(likely.shape[1])
+        predicted[mine] = [int(smoother.step(window).argmax()) for window in likely[mine]]
     return predicted
 
 

@@ -29,7 +29,7 @@ def rhythm_hz(windows: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(hz[np.abs(np.fft.rfft(moved, 500, axis=1)).argmax(axis=1)])
 
 
-def test_every_activity_is_drawn_alike_however_long_its_sessions_are() -> None:
+def test_every_class_is_drawn_alike_however_long_its_sessions_are() -> None:
     sampler = Sampler([session("walk", seconds=600), session("row", seconds=20)], NOTHING, wrist=0.5, wisdm=0.5)
     label = sampler.draw(np.random.default_rng(0), 2000).label
     assert np.mean(label == CLASSES.index("row")) == pytest.approx(0.5, abs=0.05)
