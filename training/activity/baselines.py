@@ -12,7 +12,7 @@ from edge_agent.signals.acceleration import RATE_HZ
 from training.activity.classes import CLASSES
 from training.activity.dataset import Windows
 
-_TREES = 200
+_TREES = 60
 _BANDS_HZ = (0.3, 1.0, 2.0, 3.0, 4.5, 7.0, 12.5)
 _TINY = 1e-6
 
@@ -39,7 +39,7 @@ def features(acceleration_mps2: NDArray[np.float32]) -> NDArray[np.float64]:
 def forest(train: Windows, seed: int) -> RandomForestClassifier:
     """A forest fitted to windows, with classes weighted by their rarity."""
     model = RandomForestClassifier(
-        _TREES, class_weight="balanced_subsample", min_samples_leaf=2, n_jobs=1, random_state=seed
+        _TREES, class_weight="balanced_subsample", min_samples_leaf=2, n_jobs=-1, random_state=seed
     )
     return model.fit(features(train.acceleration_mps2), train.label)
 

@@ -41,7 +41,7 @@ class Settings:
         augmentation: how far windows are changed.
     """
 
-    steps: int = 2000
+    steps: int = 1200
     batch: int = 128
     learning_rate: float = 3e-3
     weight_decay: float = 2e-2

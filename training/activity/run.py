@@ -88,6 +88,7 @@ def run(
         cadence=cadence_errors(dataset.sessions),
         parameters=network.count_params(),
         macs=macs(network),
+        sources=sorted({s.source for s in dataset.sessions}),
         left_out=dataset.left_out,
         environment={
             "training": str(settings),

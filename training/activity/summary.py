@@ -21,7 +21,7 @@ from training.activity.scores import by_group, confusion, gain_interval, macro_f
 Labels = NDArray[np.int64]
 Acceleration = NDArray[np.float32]
 
-_EVERY = 4
+_EVERY = 8
 
 MAJORITY, FOREST, CNN, CNN_INT8, SMOOTHED = (
     "majority",
@@ -96,6 +96,7 @@ class Results:
         cadence: errors of the cadence.
         parameters: of the network.
         macs: multiplications for one window.
+        sources: data sets.
         left_out: recordings that were not used, one sentence each.
         environment: what it ran on.
     """
@@ -105,6 +106,7 @@ class Results:
     cadence: list[CadenceError]
     parameters: int
     macs: int
+    sources: list[str]
     left_out: list[str]
     environment: dict[str, str]
 
@@ -225,6 +227,6 @@ def _rotation(windows: Windows, answer: Callable[[Windows], Labels]) -> dict[str
 def _changed(
     windows: Windows, change: Callable[[Acceleration], Acceleration], answer: Callable[[Windows], Labels]
 ) -> float:
-    """Macro-F1 on every fourth window, as another sensor would have recorded it."""
+    """Macro-F1 on every eighth window, as another sensor would have recorded it."""
     some = windows.where(np.arange(len(windows)) % _EVERY == 0)
     return macro_f1(some.label, answer(replace(some, acceleration_mps2=change(some.acceleration_mps2))))
