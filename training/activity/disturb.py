@@ -12,7 +12,7 @@ from edge_agent.signals.acceleration import WINDOW_SAMPLES
 Acceleration = NDArray[np.float32]
 
 AXES = "xyz"
-ANGLES_DEG = tuple(range(0, 360, 30))
+ANGLES_DEG = tuple(range(0, 360, 45))
 
 _G_MPS2 = 9.81
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from edge_agent.recordings import dsads, wisdm
 from training.activity.calibrate import GIVEN_UP
-from training.activity.summary import CNN, CNN_INT8, FOREST, PartResult, Results, Score
+from training.activity.summary import CNN, FOREST, PartResult, Results, Score
 from training.tables import percent, table
 
 # What every part has to reach for the network to take its place on a device.
@@ -58,16 +58,9 @@ def shortfalls(results: Results) -> list[str]:
                 found.append(f"{result.part}: {worst:.3f} for {person}, {LEAST_PERSON} asked for everybody")
         if (lost := lost_by_turning(result)) > MOST_LOST:
             found.append(f"{result.part}: {100 * lost:.1f} points lost when the sensor is turned")
-        if (lost := cnn_seed_zero_loss(result)) > MOST_LOST:
-            found.append(f"{result.part}: {100 * lost:.1f} points lost in 8 bits")
     if results.parameters > LARGEST or results.macs > MOST_MACS:
         found.append(f"{results.parameters} parameters and {results.macs} multiplications are too many")
     return found
-
-
-def cnn_seed_zero_loss(result: PartResult) -> float:
-    """Macro-F1 that full 8-bit integers cost, on the seed that was converted."""
-    return result.float_macro_f1 - score(result, CNN_INT8).macro_f1
 
 
 def verdict(results: Results) -> str:
@@ -104,7 +97,7 @@ def markdown(results: Results, images: Sequence[tuple[str, str]]) -> str:
         "## A sensor that is turned, or of another make",
         (
             "Every eighth window, changed as another sensor would have recorded it; the first seed. It is turned by "
-            "every 30 degrees about each of its three axes: makes differ in which of them lies along limb or strap."
+            "every 45 degrees about each of its three axes: makes differ in which of them lies along limb or strap."
         ),
         _sensors(results),
         "## Unknown",

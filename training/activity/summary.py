@@ -15,7 +15,6 @@ from training.activity.calibrate import Trust, calibrate, trust
 from training.activity.crossval import Fold, Part, answers, fit_forests, majority_answers, parts
 from training.activity.dataset import Windows
 from training.activity.disturb import ANGLES_DEG, AXES, DISTURBANCES, turned
-from training.activity.quantised import int8_answers
 from training.activity.scores import by_group, confusion, gain_interval, macro_f1
 
 Labels = NDArray[np.int64]
@@ -23,13 +22,7 @@ Acceleration = NDArray[np.float32]
 
 _EVERY = 8
 
-MAJORITY, FOREST, CNN, CNN_INT8, SMOOTHED = (
-    "majority",
-    "random forest",
-    "CNN",
-    "CNN, full int8",
-    "CNN, smoothed over time",
-)
+MAJORITY, FOREST, CNN, SMOOTHED = "majority", "random forest", "CNN", "CNN, smoothed over time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +55,8 @@ class PartResult:
         people: how many.
         windows: how many.
         scores: every method's.
-        float_macro_f1: of the network whose 8-bit form is scored.
         gain_interval: 95 % bootstrap interval over people of the CNN's macro-F1 above the forest's.
         confusion: windows by true and recognised class, over all seeds.
-        int8_agreement: share of windows on which the 8-bit form says what the float form says.
         trust: how far its probabilities can be trusted.
         rotation: macro-F1 by angle about each axis of the sensor, the CNN's.
         rotation_forest: the forest's.
@@ -76,10 +67,8 @@ class PartResult:
     people: int
     windows: int
     scores: list[Score]
-    float_macro_f1: float
     gain_interval: tuple[float, float]
     confusion: list[list[int]]
-    int8_agreement: float
     trust: Trust
     rotation: dict[str, list[float]]
     rotation_forest: dict[str, list[float]]
@@ -141,15 +130,13 @@ def said_by(folds: list[Fold], windows: Windows, seeds: int) -> Said:
 def score_parts(folds: list[Fold], said: Said) -> list[PartResult]:
     """Score every method on every part."""
     people = [fold.people for fold in folds]
-    int8 = int8_answers(folds, said.windows, seed=0)
-    return [_part(part, folds, said, int8, people) for part in parts(said.windows)]
+    return [_part(part, folds, said, people) for part in parts(said.windows)]
 
 
 def _part(
     part: Part,
     folds: list[Fold],
     said: Said,
-    int8: NDArray[np.float32],
     people: list[frozenset[str]],
 ) -> PartResult:
     mine = part.of(said.windows)
@@ -163,7 +150,6 @@ def _part(
         MAJORITY: [majority_answers(windows, people)],
         FOREST: [baseline],
         CNN: cnn,
-        CNN_INT8: [int8[mine].argmax(axis=1)],
         SMOOTHED: [_smoothed(answer, windows, calibration) for answer in said_by_seed],
     }
     return PartResult(
@@ -171,10 +157,8 @@ def _part(
         people=len(set(windows.group.tolist())),
         windows=len(windows),
         scores=[_score(part, name, windows, predicted) for name, predicted in methods.items()],
-        float_macro_f1=macro_f1(windows.label, cnn[0]),
         gain_interval=gain_interval(windows.label, windows.group, cnn, baseline),
         confusion=np.sum([confusion(windows.label, p) for p in cnn], axis=0).tolist(),
-        int8_agreement=float((int8[mine].argmax(axis=1) == cnn[0]).mean()),
         trust=trust(np.concatenate(said_by_seed), np.tile(windows.label, len(cnn)), calibration),
         rotation=_rotation(windows, lambda changed: _first_seed(folds, changed)),
         rotation_forest=_rotation(windows, forests.answers),
