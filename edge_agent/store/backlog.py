@@ -78,7 +78,7 @@ class Backlog:
             try:
                 self._write(db, min(_BATCH, len(self._waiting)))
             except sqlite3.Error:
-                self._write(db, 1)  # the disk may have room for one, if not for all
+                self._write_one(db)  # the disk may have room for one, if not for all
         self._asked = 0
         if self.refused_seconds:
             log.error("journal: %d s were not recorded while the disk was away", self.refused_seconds)
@@ -90,6 +90,15 @@ class Backlog:
                 write.apply(db)
         for _ in range(count):
             self.seconds -= self._waiting.popleft().seconds
+
+    def _write_one(self, db: sqlite3.Connection) -> None:
+        try:
+            self._write(db, 1)
+        except sqlite3.IntegrityError as error:
+            # What it belongs to was lost with a part of the journal; what comes behind it must not wait for ever.
+            lost = self._waiting.popleft()
+            self.seconds -= lost.seconds
+            log.error("journal: %d s have no session any more and are lost (%s)", lost.seconds, error)  # noqa: TRY400
 
     def _first(self, count: int) -> Iterator[Write]:
         return (self._waiting[i] for i in range(count))

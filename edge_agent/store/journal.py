@@ -50,6 +50,7 @@ class Journal:
         self.path = directory / FILE_NAME
         self._when_queued: list[Callable[[], None]] = []
         self._backlog = Backlog()
+        self._begun: dict[int, NewSession] = {}  # by this process, and not closed yet
         self._acknowledged: set[int] = set()  # whose acknowledgement waits in the backlog
         self._lock = lock_folder(directory)
         try:
@@ -154,7 +155,10 @@ class Journal:
         self._db.close()
         try:
             self._db = self._open()
-        except JournalError as error:
+            with transaction(self._db):
+                for session_id, session in self._begun.items():
+                    sessions.ensure_session(self._db, session_id, session)
+        except (JournalError, sqlite3.Error) as error:
             log.error("journal: %s. Recording goes on in memory", error)  # noqa: TRY400 - the trace says nothing more
 
     def _say_why(self, error: sqlite3.Error) -> None:
@@ -188,6 +192,7 @@ class Journal:
             Its id here; ids ascend in the order of beginning, whatever the clock says.
         """
         session_id = self._next_session()
+        self._begun[session_id] = session
         begin = Write(lambda db: sessions.insert_session(db, session_id, session, historical=False))
         self._write(begin, _recording(session_id, seconds))
         return session_id
@@ -238,6 +243,7 @@ class Journal:
             made.append(sessions.close_session(db, session_id, interrupted=interrupted))
             if enqueue:
                 outbox.queue_summary(db, session_id)
+            self._begun.pop(session_id, None)
 
         if not self._write(Write(close)):
             return None

@@ -75,6 +75,18 @@ def insert_session(db: sqlite3.Connection, session_id: int, session: NewSession,
     )
 
 
+def ensure_session(db: sqlite3.Connection, session_id: int, session: NewSession) -> None:
+    """Begin a session again whose row was lost with a part of the journal, its seconds or not."""
+    if db.execute("SELECT 1 FROM session WHERE id = ? AND uuid = ?", (session_id, str(session.uuid))).fetchone():
+        return
+    found = db.execute(
+        "UPDATE session SET uuid = ?, athlete = ?, started_at = ?, model_version = ? WHERE id = ?",
+        (str(session.uuid), session.athlete, _iso(session.started_at), session.model_version, session_id),
+    )
+    if not found.rowcount:
+        insert_session(db, session_id, session, historical=False)
+
+
 def rows_of(session_id: int, seconds: Iterable[Second]) -> list[SecondRow]:
     """The rows of further seconds of a session; forecasts are kept to 0.01 bpm."""
     return [

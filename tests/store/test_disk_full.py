@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from edge_agent.store import backlog
 from edge_agent.store.backlog import Backlog, Write
 from edge_agent.store.journal import Journal
+from edge_agent.store.sessions import insert_seconds, rows_of
 from tests.store.disk import on_small_disk
 from tests.store.samples import new_session, second
 
@@ -105,6 +107,21 @@ def test_memory_holds_seconds_up_to_a_bound_and_that_is_said(
     assert written == [0, 1, 2, 3, 4, -1]
     assert "memory holds 5 s, further ones are not recorded" in caplog.text
     assert "3 s were not recorded while the disk was away" in caplog.text
+
+
+def test_what_waits_does_not_wait_for_ever_behind_seconds_whose_session_is_lost(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    held = Backlog()
+    with Journal(tmp_path) as journal:
+        session = journal.open_session(new_session(), [second(0)])
+        for number in (session, session + 1, session):
+            rows = rows_of(number, [second(1 + held.seconds)])
+            held.hold(Write(partial(insert_seconds, rows=rows), seconds=1))
+        held.flush(journal._db)  # noqa: SLF001 - any database does
+        assert not held
+        assert [s.t_s for s in journal.seconds(session)] == [0, 1, 3]
+    assert "1 s have no session any more and are lost" in caplog.text
 
 
 def test_its_user_is_reminded_every_ten_minutes(caplog: pytest.LogCaptureFixture) -> None:

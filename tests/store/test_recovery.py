@@ -157,6 +157,24 @@ def test_a_journal_that_is_found_damaged_while_recording_loses_no_second_of_the_
     assert "it can be written again" in caplog.text
 
 
+@pytest.mark.parametrize("tables", [("session",), ("session", "second")], ids="+".join)
+def test_a_session_that_is_recorded_survives_the_loss_of_its_row(tmp_path: Path, tables: tuple[str, ...]) -> None:
+    record(tmp_path)
+    with Journal(tmp_path) as journal:
+        session = journal.open_session(new_session("grace"), [second(0)])
+        journal._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # noqa: SLF001 - so that all of it is in the file
+        for table in tables:
+            for page in leaf_pages(tmp_path / FILE_NAME, table):
+                destroy(tmp_path / FILE_NAME, page)
+        journal._db.execute("PRAGMA cache_size=0")  # noqa: SLF001 - so that the loss is seen
+        for t_s in range(1, 40):
+            journal.accept(session, [second(t_s)])
+        assert journal.held_s == 0
+        summary = summarised(journal, session)
+    assert summary.athlete == "grace"
+    assert summary.recorded_s >= 39
+
+
 def test_a_page_that_cannot_be_read_is_an_error_that_names_the_file(tmp_path: Path) -> None:
     record(tmp_path)
     with Journal(tmp_path) as journal:
