@@ -61,6 +61,8 @@ class FakeBlueZ:
         self.address = address
         self.deaf = False
         """Scans and hears nobody, until the adapter is switched off and on."""
+        self.breaks = False
+        """Every link breaks as soon as it is up, as where the strap has lost the key of its bond."""
         self.refuses: dict[str, tuple[str, str]] = {}
         """Calls that fail, by name: the error and what it says."""
         self.calls: list[str] = []
@@ -129,6 +131,11 @@ class FakeBlueZ:
         self._objects[self._device] = {"org.bluez.Device1": self._strap}
         self._strap["Connected"] = _YES
 
+    def bond(self) -> None:
+        """Hold a key of the strap's, whatever the strap holds."""
+        self._objects[self._device] = {"org.bluez.Device1": self._strap}
+        self._strap["Paired"] = self._strap["Bonded"] = _YES
+
     def lose_link(self) -> None:
         """The strap is out of range."""
         self.subscribed.clear()
@@ -153,7 +160,8 @@ class FakeBlueZ:
         if call.message_type is not MessageType.METHOD_CALL or call.path is None or call.member is None:
             return None
         self.calls.append(call.member)
-        if refused := self.refuses.get(call.member):
+        breaks = self.breaks and call.member == "Connect"
+        if refused := self._break() if breaks else self.refuses.get(call.member):
             return Message.new_error(call, *refused)
         if call.member == "GetManagedObjects":
             return Message.new_method_return(call, "a{oa{sa{sv}}}", [self._objects])
@@ -183,6 +191,11 @@ class FakeBlueZ:
 
     def _discover(self, call: Message) -> None:
         self._set(ADAPTER, "org.bluez.Adapter1", "Discovering", _YES if call.member == "StartDiscovery" else _NO)
+
+    def _break(self) -> tuple[str, str]:
+        for connected in (_YES, _NO):
+            self._set(self._device, "org.bluez.Device1", "Connected", connected)
+        return "org.bluez.Error.Failed", "le-connection-abort-by-local"
 
     def _connect(self, _: Message) -> None:
         self._add_services()

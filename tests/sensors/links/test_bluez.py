@@ -16,9 +16,11 @@ from edge_agent.errors import LinkError
 from edge_agent.sensors.links import bluez, radio, recovery, supervisor
 from edge_agent.sensors.links.bluez import BlueZHost
 from edge_agent.sensors.links.claims import Claims
+from edge_agent.sensors.links.machine import BOND_FAILURES
 from edge_agent.sensors.links.pairing import Wanted, pair
 from edge_agent.sensors.links.scan import scan
-from edge_agent.sensors.links.states import REMEDIES, AdapterFault, LinkState
+from edge_agent.sensors.links.sensor import BREAKS
+from edge_agent.sensors.links.states import REMEDIES, AdapterFault, Cause, LinkState
 from tests.demo.virtual_room import until
 from tests.fake_bluez import FakeBlueZ, fake_bluez, private_bus
 from tests.sensors.links.conftest import Link
@@ -228,6 +230,30 @@ async def test_a_connection_that_finds_the_adapter_busy_is_tried_again(
         async with linked(host, [STRAP]) as run:
             await until(lambda: "adapter busy" in caplog.text)
             daemon.refuses.clear()
+            await beat(daemon, 60)
+            await until(lambda: run.values() == [60])
+
+
+async def test_links_that_all_break_as_soon_as_they_are_up_mean_a_lost_bond(
+    bus: str, host: BlueZHost, linked: Link
+) -> None:
+    async with strap_on(bus) as daemon:
+        daemon.bond()
+        daemon.breaks = True
+        async with linked(host, [SensorConfig(Role.HEART_RATE, ADDRESS, bonded=True)]) as run:
+            await until(lambda: run.status("heart_rate 1").cause is Cause.BOND_LOST, timeout_s=10)
+            assert run.link("heart_rate 1") is LinkState.NEEDS_USER
+            assert daemon.calls.count("Connect") == BREAKS * BOND_FAILURES
+
+
+async def test_without_a_bond_such_links_leave_the_adapter_to_others_and_are_tried_again(
+    bus: str, host: BlueZHost, linked: Link
+) -> None:
+    async with strap_on(bus) as daemon:
+        daemon.breaks = True
+        async with linked(host, [STRAP]) as run:
+            await until(lambda: run.status("heart_rate 1").cause is Cause.HUNG_UP)
+            daemon.breaks = False
             await beat(daemon, 60)
             await until(lambda: run.values() == [60])
 
