@@ -111,6 +111,10 @@ def _parser() -> argparse.ArgumentParser:
 
     store_cli.add_commands(commands)
 
+    schema = commands.add_parser("schema", help="print the JSON Schema of what is published")
+    schema.add_argument("kind", choices=["summary", "event", "tombstone"], help="kind of message")
+    schema.set_defaults(run=_schema)
+
     decode = commands.add_parser("decode", help="decode a Bluetooth characteristic")
     decode.add_argument(
         "uuid", metavar="UUID", help="of the characteristic: its assigned number, e.g. 2a37, or all 128 bits"
@@ -281,6 +285,14 @@ def _print_scores(scores: Mapping[int, ForecastScore]) -> None:
                 f"  {horizon_s:3d} s ahead: {score.mae_bpm:5.2f} bpm off, "
                 f"the last value {score.persistence_mae_bpm:5.2f} ({score.scored} forecasts)"
             )
+
+
+def _schema(args: argparse.Namespace) -> int:
+    from edge_agent.store.messages import Kind
+    from edge_agent.sync.schemas import schema_of
+
+    print(json.dumps(schema_of(Kind(args.kind)), indent=2))
+    return 0
 
 
 def _decode(args: argparse.Namespace) -> int:

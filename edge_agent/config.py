@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,10 @@ from typing import Annotated
 import msgspec
 
 from edge_agent.errors import ConfigError
+
+PASSWORD_VARIABLE = "HEARTLINE_MQTT_PASSWORD"  # noqa: S105 - the name of one
+
+_MQTT_FILES = ("password_file", "ca_file", "certificate_file", "key_file")
 
 AthleteName = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 
@@ -24,6 +29,17 @@ class Role(StrEnum):
     FOOT_POD = "foot_pod"
     SPEED_CADENCE = "speed_cadence"
     POWER = "power"
+
+
+class Share(StrEnum):
+    """How much is told to the broker; each level tells what the ones before it tell, and more."""
+
+    OFF = "off"
+    """Nothing; no connection is made."""
+    SUMMARY = "summary"
+    """A summary of each session, when it is over."""
+    EVENTS = "summary+events"
+    """What happened in it, too."""
 
 
 class StrapConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -110,10 +126,16 @@ class MqttConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         host: name or address of the broker.
         port: its port; 8883 is usual with TLS.
         username: to log in with.
-        password_file: file whose first line is the password, readable by its owner alone.
+        password_file: file whose first line is the password, readable by its owner alone; without it, the environment
+            variable `HEARTLINE_MQTT_PASSWORD` is the password, if there is one.
         tls: whether to encrypt and to check the broker's certificate.
         ca_file: certificate authority of the broker, instead of the system's own.
+        certificate_file: this device's own certificate, where the broker asks for one.
+        key_file: key of that certificate; None where it is in the same file.
+        check_server_name: whether the broker's certificate has to carry the name in `host`.
         topic_prefix: first part of every topic.
+        share: how much is told.
+        athlete_names: whether athletes are called by their names; otherwise by pseudonyms.
     """
 
     host: Annotated[str, msgspec.Meta(min_length=1)]
@@ -122,11 +144,24 @@ class MqttConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     password_file: Path | None = None
     tls: bool = False
     ca_file: Path | None = None
+    certificate_file: Path | None = None
+    key_file: Path | None = None
+    check_server_name: bool = True
     topic_prefix: Annotated[str, msgspec.Meta(pattern="^[^#+/]+(/[^#+/]+)*$")] = "heartline"
+    share: Share = Share.SUMMARY
+    athlete_names: bool = False
 
     def __post_init__(self) -> None:
-        if self.ca_file and not self.tls:
-            msg = "`ca_file` needs `tls = true`"
+        for key, is_set in (
+            ("ca_file", self.ca_file),
+            ("certificate_file", self.certificate_file),
+            ("check_server_name", not self.check_server_name),
+        ):
+            if is_set and not self.tls:
+                msg = f"`{key}` needs `tls = true`"
+                raise ValueError(msg)
+        if self.key_file and not self.certificate_file:
+            msg = "`key_file` needs `certificate_file`"
             raise ValueError(msg)
         if self.password_file and not self.username:
             msg = "`password_file` needs `username`"
@@ -181,19 +216,21 @@ def load_config(path: Path) -> AgentConfig:
     base = path.absolute().parent
     mqtt = config.mqtt and msgspec.structs.replace(
         config.mqtt,
-        password_file=config.mqtt.password_file and base / config.mqtt.password_file,
-        ca_file=config.mqtt.ca_file and base / config.mqtt.ca_file,
+        **{key: base / path for key in _MQTT_FILES if (path := getattr(config.mqtt, key)) is not None},
     )
     store = msgspec.structs.replace(config.store, directory=base / config.store.directory.expanduser())
     return msgspec.structs.replace(config, store=store, mqtt=mqtt)
 
 
-def read_password(path: Path) -> str:
-    """The first line of a password file.
+def read_password(config: MqttConfig) -> str | None:
+    """The password to log in with: the first line of its file, else that of the environment, else None.
 
     Raises:
         ConfigError: the file cannot be read, or others than its owner can.
     """
+    path = config.password_file
+    if path is None:
+        return os.environ.get(PASSWORD_VARIABLE)
     try:
         if path.stat().st_mode & 0o077:
             msg = f"{path}: others can read this password file; run `chmod 600 {path}`"

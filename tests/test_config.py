@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.config import Role, SensorConfig, load_config, read_password
+from edge_agent.config import PASSWORD_VARIABLE, MqttConfig, Role, SensorConfig, load_config, read_password
 from edge_agent.errors import ConfigError
 
 MINIMAL = '[strap]\nname = "HR 1"\n[store]\ndirectory = "data"\n'
@@ -84,11 +84,22 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
         load_config(path)
 
 
+def login(path: Path | None = None) -> MqttConfig:
+    return MqttConfig("broker", username="pi", password_file=path)
+
+
 def test_a_password_is_the_first_line_of_a_private_file(tmp_path: Path) -> None:
     path = tmp_path / "password"
     path.write_text("secret\n", encoding="utf-8")
     path.chmod(0o600)
-    assert read_password(path) == "secret"
+    assert read_password(login(path)) == "secret"
+
+
+def test_without_a_file_the_password_is_that_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(PASSWORD_VARIABLE, raising=False)
+    assert read_password(login()) is None
+    monkeypatch.setenv(PASSWORD_VARIABLE, "secret")
+    assert read_password(login()) == "secret"
 
 
 def test_a_password_that_others_can_read_is_refused_with_the_remedy(tmp_path: Path) -> None:
@@ -96,4 +107,4 @@ def test_a_password_that_others_can_read_is_refused_with_the_remedy(tmp_path: Pa
     path.write_text("secret\n", encoding="utf-8")
     path.chmod(0o644)
     with pytest.raises(ConfigError, match="chmod 600"):
-        read_password(path)
+        read_password(login(path))

@@ -13,14 +13,16 @@ from edge_agent.agent.clock import Clock
 from edge_agent.agent.recorder import Recorder
 from edge_agent.agent.status import keep_status
 from edge_agent.agent.upkeep import date_when_trusted, retire_hourly
-from edge_agent.config import AgentConfig
+from edge_agent.config import AgentConfig, Share
 from edge_agent.errors import ConfigError
 from edge_agent.sensors.links.claims import Claims
 from edge_agent.sensors.links.host import Host
 from edge_agent.sensors.links.links import Links
 from edge_agent.store.journal import Journal
+from edge_agent.sync.connection import Connection
+from edge_agent.sync.disclosure import Disclosure
 from edge_agent.sync.outbox import OutboxSync
-from edge_agent.sync.publisher import Publisher
+from edge_agent.sync.topics import Topics
 
 log = logging.getLogger(__name__)
 
@@ -103,15 +105,23 @@ def _require_sensors(links: Links) -> None:
 
 @contextlib.asynccontextmanager
 async def _sync(config: AgentConfig, journal: Journal) -> AsyncIterator[OutboxSync | None]:
-    """The way to the broker, when there is one configured."""
-    if config.mqtt is None:
+    """The way to the broker, when there is one configured and something is to be told."""
+    mqtt = config.mqtt
+    if mqtt is None or mqtt.share is Share.OFF:
         yield None
         return
-    async with Publisher(config.mqtt, journal.device_id) as publisher, asyncio.TaskGroup() as tasks:
-        sync = OutboxSync(journal, publisher)
-        task = tasks.create_task(sync.run(), name="sync")
+    topics = Topics(mqtt.topic_prefix, journal.device_id)
+    disclosure = Disclosure(mqtt.share, None if mqtt.athlete_names else journal.pseudonym_key)
+    connection = Connection(mqtt, topics, Random())  # noqa: S311 - of pauses, not of keys
+    async with asyncio.TaskGroup() as tasks:
+        sync = OutboxSync(journal, connection, topics, disclosure)
+        running = [
+            tasks.create_task(connection.run(), name="broker"),
+            tasks.create_task(sync.run(), name="sync"),
+        ]
         yield sync
-        task.cancel()
+        for task in running:
+            task.cancel()
 
 
 async def _drain(sync: OutboxSync | None) -> None:

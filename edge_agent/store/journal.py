@@ -11,7 +11,7 @@ import logging
 import os
 import sqlite3
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -179,6 +179,12 @@ class Journal:
         with self._reading():
             return str(self._db.execute("SELECT id FROM device").fetchone()[0])
 
+    @property
+    def pseudonym_key(self) -> bytes:
+        """Secret of this device that athletes' names on the wire are made with."""
+        with self._reading():
+            return bytes(self._db.execute("SELECT pseudonym_key FROM device").fetchone()[0])
+
     def has_session(self, session_uuid: uuid.UUID) -> bool:
         """Whether the journal knows a session."""
         with self._reading():
@@ -292,10 +298,15 @@ class Journal:
             msg = f"{self.path}: not every byte of the athlete could be deleted ({error}); forget them again"
             raise JournalError(msg) from error
 
-    def outbox(self, limit: int = 100) -> list[OutboxMessage]:
-        """What is to be sent to the broker next, in order, at most `limit` messages; none while the disk fails."""
+    def outbox(self, limit: int = 100, *, but_of: Collection[str] = ()) -> list[OutboxMessage]:
+        """What is to be sent to the broker next, in order; none while the disk fails.
+
+        Args:
+            limit: at most so many messages.
+            but_of: athletes whose messages are passed over.
+        """
         try:
-            waiting = outbox.waiting(self._db, limit + len(self._acknowledged))
+            waiting = outbox.waiting(self._db, limit + len(self._acknowledged), but_of)
         except sqlite3.Error as error:
             log.warning("journal: the outbox cannot be read (%s); what waits is sent later", error)
             return []

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from collections.abc import Collection
 
 import msgspec
 
@@ -62,12 +63,13 @@ def queue_tombstone(db: sqlite3.Connection, tombstone: Tombstone) -> None:
     _insert(db, Kind.TOMBSTONE, tombstone.athlete, tombstone)
 
 
-def waiting(db: sqlite3.Connection, limit: int) -> list[OutboxMessage]:
-    """The messages to send next, oldest first."""
+def waiting(db: sqlite3.Connection, limit: int, but_of: Collection[str] = ()) -> list[OutboxMessage]:
+    """The messages to send next, oldest first, but for those that concern certain athletes."""
     rows = db.execute(
         "SELECT outbox.id, kind, outbox.athlete, coalesce(payload, summary)"
-        " FROM outbox LEFT JOIN session ON session.id = session_id ORDER BY outbox.id LIMIT ?",
-        (limit,),
+        " FROM outbox LEFT JOIN session ON session.id = session_id"
+        " WHERE outbox.athlete NOT IN (SELECT value FROM json_each(?)) ORDER BY outbox.id LIMIT ?",
+        (msgspec.json.encode(list(but_of)).decode(), limit),
     )
     return [OutboxMessage(row, Kind(kind), athlete, payload) for row, kind, athlete, payload in rows]
 

@@ -6,6 +6,7 @@ way back. `PRAGMA user_version` holds the version.
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 import uuid
 from importlib.resources import files
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from edge_agent.errors import JournalError
 
-VERSION = 2
+VERSION = 3
 
 
 def version_of(db: sqlite3.Connection, path: Path) -> int:
@@ -52,6 +53,8 @@ def migrate(db: sqlite3.Connection, path: Path, *, to: int = VERSION) -> None:
             db.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version={step};")
             if step == 1:
                 db.execute("INSERT INTO device (id) VALUES (?)", (str(uuid.uuid4()),))
+            if step == 3:  # noqa: PLR2004 - the schema that has this column
+                db.execute("UPDATE device SET pseudonym_key = ?", (secrets.token_bytes(32),))
             db.execute("COMMIT")
         except sqlite3.Error:
             if db.in_transaction:

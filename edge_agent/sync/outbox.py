@@ -1,34 +1,59 @@
-"""Empties the outbox, message by message, in order."""
+"""Empties the outbox: message by message, in order for each athlete."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from edge_agent.store.journal import Journal
-from edge_agent.sync.publisher import Publisher
+from edge_agent.store.messages import OutboxMessage
+from edge_agent.sync.connection import Connection, LostError, RefusedError
+from edge_agent.sync.disclosure import Disclosure
+from edge_agent.sync.topics import Topics
+
+log = logging.getLogger(__name__)
+
+# A message that the broker refuses stays in the outbox and is tried again this much later, and with it all that is of
+# the same athlete, so that their order stays; the other athletes' go on.
+SET_ASIDE_S = 3600.0
+
+# A broker of MQTT 3.1.1 cannot refuse a message, it ends the connection. Once may be an accident, and twice.
+_BREAKS = 3
 
 
 class OutboxSync:
     """Sends what the journal has queued; a message leaves the journal when the broker has acknowledged it."""
 
-    def __init__(self, journal: Journal, publisher: Publisher) -> None:
+    def __init__(self, journal: Journal, connection: Connection, topics: Topics, disclosure: Disclosure) -> None:
+        """Prepare.
+
+        Args:
+            journal: with the outbox.
+            connection: to send over.
+            topics: to send to.
+            disclosure: what of a message is told.
+        """
         self._journal = journal
-        self._publisher = publisher
+        self._connection = connection
+        self._topics = topics
+        self._disclosure = disclosure
+        self._loop = asyncio.get_running_loop()
+        self._set_aside: dict[str, float] = {}  # athletes, until when
+        self._breaks: dict[int, int] = {}  # by message: connections in a row that ended with it
         self._queued = asyncio.Event()
         self._drained = asyncio.Event()
-        journal.when_queued(self.notify)
 
     async def run(self) -> None:
         """Send until cancelled."""
         while True:
             self._queued.clear()
-            while messages := self._journal.outbox():
+            while messages := self._waiting():
                 for message in messages:
-                    await self._publisher.publish(message)
-                    self._journal.acknowledge(message.id)
-            if not self._queued.is_set():
+                    if message.athlete not in self._set_aside:
+                        await self._send(message)
+            if not self._set_aside and not self._queued.is_set():
                 self._drained.set()
-                await self._queued.wait()
+            await self._until_there_is_more()
 
     def notify(self) -> None:
         """Say that a message was queued."""
@@ -38,3 +63,41 @@ class OutboxSync:
     async def drained(self) -> None:
         """Wait until nothing is queued."""
         await self._drained.wait()
+
+    def _waiting(self) -> list[OutboxMessage]:
+        self._set_aside = {who: until_s for who, until_s in self._set_aside.items() if until_s > self._loop.time()}
+        return self._journal.outbox(but_of=frozenset(self._set_aside))
+
+    async def _until_there_is_more(self) -> None:
+        pause_s = min(self._set_aside.values()) - self._loop.time() if self._set_aside else None
+        try:
+            async with asyncio.timeout(pause_s):
+                await self._queued.wait()
+        except TimeoutError:
+            log.info("outbox: what the broker refused is tried again")
+
+    async def _send(self, message: OutboxMessage) -> None:
+        """Have a message acknowledged, or set its athlete's aside."""
+        if not self._disclosure.tells(message.kind):  # it was queued while more was shared
+            self._journal.acknowledge(message.id)
+            return
+        topic, payload = self._topics.of(message.kind), self._disclosure.payload(message)
+        while True:
+            await self._connection.connected()
+            try:
+                await self._connection.publish(topic, payload)
+            except LostError:
+                self._breaks[message.id] = breaks = self._breaks.get(message.id, 0) + 1
+                if breaks < _BREAKS:
+                    continue
+                reason = f"it ends the connection on it; see the broker's log, and its limits ({len(payload)} bytes)"
+            except RefusedError as refused:
+                reason = str(refused)
+            else:
+                self._breaks.pop(message.id, None)
+                self._journal.acknowledge(message.id)
+                return
+            self._breaks.pop(message.id, None)
+            log.error("broker: does not take a %s: %s. It waits in the outbox for an hour", message.kind, reason)
+            self._set_aside[message.athlete] = self._loop.time() + SET_ASIDE_S
+            return

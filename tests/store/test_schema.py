@@ -108,6 +108,6 @@ def test_a_journal_of_a_newer_version_is_refused_with_advice(tmp_path: Path) -> 
     with closing(sqlite3.connect(tmp_path / FILE_NAME)) as db:
         db.execute("PRAGMA user_version=99")
     before = (tmp_path / FILE_NAME).read_bytes()
-    with pytest.raises(JournalError, match=r"schema 99, this one knows 2\); upgrade heartline"):
+    with pytest.raises(JournalError, match=rf"schema 99, this one knows {schema.VERSION}\); upgrade heartline"):
         Journal(tmp_path)
     assert (tmp_path / FILE_NAME).read_bytes() == before

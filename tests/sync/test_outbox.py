@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import subprocess
+import json
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 
+import jsonschema
 import msgspec
 import pytest
 
-from edge_agent.config import MqttConfig
-from edge_agent.errors import ConfigError
+from edge_agent.config import MqttConfig, Share
 from edge_agent.store.journal import Journal
+from edge_agent.store.messages import SCHEMA, Event, Kind
 from edge_agent.store.sessions import NewSession
 from edge_agent.store.summary import Second, Summary
+from edge_agent.sync.connection import Connection
+from edge_agent.sync.disclosure import Disclosure
 from edge_agent.sync.outbox import OutboxSync
-from edge_agent.sync.publisher import Publisher
+from edge_agent.sync.schemas import schema_of
+from edge_agent.sync.topics import Topics
 from tests.mosquitto import free_port, mosquitto, program
 
 
-def queue(journal: Journal, count: int) -> list[str]:
+def queue(journal: Journal, count: int, athlete: str = "ada") -> list[str]:
     """Put summaries in the outbox; gives the ids of their sessions."""
     ids = [uuid.uuid4() for _ in range(count)]
     for session_uuid in ids:
-        new = NewSession(session_uuid, "ada", datetime.now(UTC), time_trusted=True, model_version="0.1.0")
+        new = NewSession(session_uuid, athlete, datetime.now(UTC), time_trusted=True, model_version="0.1.0")
         row = journal.open_session(new, [Second(0, 120.0, (), {})])
         journal.close_session(row, interrupted=False, enqueue=True)
     return [str(i) for i in ids]
@@ -36,11 +40,15 @@ def queue(journal: Journal, count: int) -> list[str]:
 
 @asynccontextmanager
 async def syncing(journal: Journal, config: MqttConfig) -> AsyncIterator[OutboxSync]:
-    async with Publisher(config, journal.device_id) as publisher, asyncio.TaskGroup() as tasks:
-        sync = OutboxSync(journal, publisher)
-        task = tasks.create_task(sync.run())
+    topics = Topics(config.topic_prefix, journal.device_id)
+    connection = Connection(config, topics, Random(1))  # noqa: S311
+    disclosure = Disclosure(config.share, None if config.athlete_names else journal.pseudonym_key)
+    async with asyncio.TaskGroup() as tasks:
+        sync = OutboxSync(journal, connection, topics, disclosure)
+        running = [tasks.create_task(connection.run()), tasks.create_task(sync.run())]
         yield sync
-        task.cancel()
+        for task in running:
+            task.cancel()
 
 
 @asynccontextmanager
@@ -81,8 +89,9 @@ async def received(process: asyncio.subprocess.Process, count: int) -> list[tupl
     messages: list[tuple[str, Summary]] = []
     while len(messages) < count:
         line = (await asyncio.wait_for(process.stdout.readline(), 20)).decode()
-        if line.startswith("heartline/"):
+        if line.startswith("heartline/") and "/status " not in line:
             topic, payload = line.split(" ", 1)
+            jsonschema.validate(json.loads(payload), schema_of(Kind.SUMMARY))
             messages.append((topic, msgspec.json.decode(payload, type=Summary)))
     return messages
 
@@ -128,8 +137,10 @@ async def test_a_broker_that_dies_before_it_acknowledges_gets_the_message_again(
 
     async def mute_broker(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(4096)  # CONNECT
-        writer.write(bytes.fromhex("20020000"))  # CONNACK, accepted (MQTT 3.1.1, section 3.2)
-        if await reader.read(65536):  # PUBLISH
+        writer.write(bytes.fromhex("2003000000"))  # CONNACK, accepted (MQTT 5, section 3.2)
+        await reader.read(65536)  # PUBLISH of the birth
+        writer.write(bytes.fromhex("40020001"))  # its PUBACK
+        if await reader.read(65536):  # PUBLISH of the summary
             published.set()
         writer.close()
 
@@ -149,65 +160,83 @@ async def test_a_broker_that_dies_before_it_acknowledges_gets_the_message_again(
         assert journal.outbox() == []
 
 
-@pytest.fixture
-def guarded(tmp_path: Path) -> str:
-    """Settings of a broker that asks for a password."""
-    passwords = tmp_path / "passwords"
-    subprocess.run([program("mosquitto_passwd"), "-b", "-c", passwords, "pi", "secret"], check=True)
-    return f"allow_anonymous false\npassword_file {passwords}\n"
-
-
-@pytest.mark.parametrize(("password", "welcome"), [("secret", True), ("wrong", False)])
-async def test_logs_in_with_the_password_file(
-    password: str, guarded: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, *, welcome: bool
-) -> None:
-    password_file = tmp_path / "password"
-    password_file.write_text(password)
-    password_file.chmod(0o600)
-    caplog.set_level(logging.INFO)
-    with Journal(tmp_path / "store") as journal, mosquitto(tmp_path, settings=guarded) as port:
-        queue(journal, 1)
-        config = MqttConfig("127.0.0.1", port, username="pi", password_file=password_file)
-        async with syncing(journal, config) as sync:
-            if welcome:
-                await asyncio.wait_for(sync.drained(), 10)
-            else:
-                while "check username, password" not in caplog.text:
-                    await asyncio.sleep(0.05)
-        assert len(journal.outbox()) == (0 if welcome else 1)
-        assert password not in caplog.text.replace("check username, password", "")
-
-
-async def test_a_password_file_that_others_can_read_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
-    password_file = tmp_path / "password"
-    password_file.write_text("secret")
-    password_file.chmod(0o644)
-    with pytest.raises(ConfigError, match="chmod 600"):
-        Publisher(MqttConfig("127.0.0.1", 1, username="pi", password_file=password_file), "device")
-
-
-# paho leaves the socket of a failed handshake to the garbage collector.
-@pytest.mark.filterwarnings("ignore:Exception ignored in. <ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning")
-async def test_speaks_tls_to_a_broker_whose_certificate_it_trusts_and_to_no_other(
+async def test_a_message_the_broker_refuses_waits_and_does_not_hold_up_other_athletes(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
-            *("-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"),
-            *("-keyout", key, "-out", certificate),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    settings = f"allow_anonymous true\ncertfile {certificate}\nkeyfile {key}\n"
+    """The broker's limit lies between the summaries of an athlete with a long name and those of one with a short."""
+    long = "a" * 2000
+    settings = "allow_anonymous true\nmax_packet_size 2000\n"
+    with Journal(tmp_path / "store") as journal, mosquitto(tmp_path, settings=settings) as port:
+        queue(journal, 1, long)
+        short_ids = queue(journal, 2, "bo")
+        queue(journal, 1, long)
+        config = MqttConfig("127.0.0.1", port, athlete_names=True)
+        async with subscriber(port) as sub, syncing(journal, config):
+            assert [s.session_id for _, s in await received(sub, 2)] == short_ids
+            while len(journal.outbox()) > 2:
+                await asyncio.sleep(0.05)
+        assert [message.athlete for message in journal.outbox()] == [long, long]
+        assert "2000 bytes at most" in caplog.text
+        assert caplog.text.count("does not take") == 1  # and is not asked again and again
+
+
+async def test_a_topic_that_is_denied_is_said_and_nothing_is_lost(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rights = tmp_path / "acl"
+    rights.write_text("topic read #\ntopic write heartline/+/status\n")
+    settings = f"allow_anonymous true\nacl_file {rights}\n"
     with Journal(tmp_path / "store") as journal, mosquitto(tmp_path, settings=settings) as port:
         queue(journal, 1)
-        async with syncing(journal, MqttConfig("localhost", port, tls=True)):
-            while "cannot be reached" not in caplog.text:
+        async with syncing(journal, MqttConfig("127.0.0.1", port)):
+            while "allow it in the broker's access list" not in caplog.text:
                 await asyncio.sleep(0.05)
         assert len(journal.outbox()) == 1
-        async with syncing(journal, MqttConfig("localhost", port, tls=True, ca_file=certificate)) as sync:
-            await asyncio.wait_for(sync.drained(), 10)
+
+
+async def test_a_broker_that_ends_the_connection_on_a_message_is_not_fed_it_for_ever(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As brokers of MQTT 3.1.1 do with what is too large."""
+    connections = 0
+
+    async def choosy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        await reader.read(4096)  # CONNECT
+        writer.write(bytes.fromhex("2003000000"))  # CONNACK
+        await reader.read(65536)  # the birth
+        writer.write(bytes.fromhex("40020001"))
+        if await reader.read(65536):  # the summary
+            connections += 1
+        writer.close()
+
+    server = await asyncio.start_server(choosy, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    with Journal(tmp_path / "store") as journal:
+        queue(journal, 1)
+        async with syncing(journal, MqttConfig("127.0.0.1", port)):
+            while "ends the connection on it" not in caplog.text:
+                await asyncio.sleep(0.05)
+        assert connections == 3
+        assert len(journal.outbox()) == 1
+    server.close()
+    await server.wait_closed()
+
+
+async def test_events_are_sent_where_they_are_shared_and_go_unsent_where_they_are_not(tmp_path: Path) -> None:
+    event = Event(SCHEMA, str(uuid.uuid4()), 1, "ada", None, None, "2026-03-01T07:30:00+00:00", True, "lap", {"lap": 1})
+    with Journal(tmp_path / "store") as journal, mosquitto(tmp_path) as port:
+        for share, told in ((Share.SUMMARY, 0), (Share.EVENTS, 1)):
+            journal.queue_event(event)
+            async with subscriber(port) as sub, syncing(journal, MqttConfig("127.0.0.1", port, share=share)) as sync:
+                await asyncio.wait_for(sync.drained(), 10)
+                queue(journal, 1)
+                sync.notify()
+                await asyncio.wait_for(sync.drained(), 10)
+                assert sub.stdout is not None
+                topics: list[str] = []
+                while not (topics and topics[-1].endswith("/session")):
+                    line = (await asyncio.wait_for(sub.stdout.readline(), 10)).decode()
+                    topics += [line.split(" ")[0]] if line.startswith("heartline/") and "/status " not in line else []
+            assert sum(topic.endswith("/event") for topic in topics) == told
         assert journal.outbox() == []

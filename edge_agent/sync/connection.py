@@ -1,0 +1,259 @@
+"""The connection to the broker: kept up, one client after another.
+
+Each attempt is made with a paho client of its own, so that nothing is remembered outside the outbox: what was not
+acknowledged when a connection broke is still there and sent again. The client's network loop runs in a thread of its
+own; whatever it reports is handed to the event loop.
+
+MQTT 5 is spoken first. A broker that knows 3.1.1 alone says so, or ends the connection without a word: then the next
+attempt speaks the other version.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import ssl
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, TypeVar
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from edge_agent.config import MqttConfig, read_password
+from edge_agent.errors import ConfigError
+from edge_agent.sync.topics import OFFLINE, ONLINE, Topics
+from edge_agent.sync.trouble import NO_ANSWER, Trouble, of_end, of_error, of_refusal
+
+log = logging.getLogger(__name__)
+
+# A dead connection is noticed after at most twice this: paho pings after it, and waits as long for the answer.
+KEEPALIVE_S = 30
+
+# How long a broker may take for its CONNACK; over the slowest of links it is a second or two.
+ANSWER_S = 15.0
+
+# How long a stop waits for the broker to take the news that the device is offline.
+GOODBYE_S = 2.0
+
+# First and longest pause between attempts, doubled after each. A broker that is back is found within a minute; what
+# only a person can mend (a password, a certificate) is tried every quarter of an hour and does not fill anyone's log.
+_PASSING_S = (1.0, 60.0)
+_LASTING_S = (30.0, 900.0)
+
+# Fixed header, length of the topic, message id and properties of a PUBLISH (MQTT 5, section 3.3): at most so much.
+_OVERHEAD_BYTES = 32
+
+
+_Result = TypeVar("_Result")
+
+
+class LostError(Exception):
+    """There is no connection, or it broke before the broker acknowledged."""
+
+
+class RefusedError(Exception):
+    """The broker does not take this message; the text says why, and the remedy."""
+
+
+@dataclass(eq=False)
+class _Link:
+    """One connection, from the attempt to its end."""
+
+    client: mqtt.Client
+    answered: asyncio.Future[tuple[ReasonCode, Properties | None]]
+    ended: asyncio.Future[ReasonCode]
+    acknowledgements: dict[int, asyncio.Future[ReasonCode]] = field(default_factory=dict)
+    max_packet_bytes: int | None = None
+
+
+class Connection:
+    """Keeps a connection, publishes over it, and says what became of each message."""
+
+    def __init__(self, config: MqttConfig, topics: Topics, random: Random) -> None:
+        """Prepare; nothing is sent before `run`.
+
+        Args:
+            config: where the broker is, and how to log in.
+            topics: of this device.
+            random: spreads the attempts of many devices.
+
+        Raises:
+            ConfigError: the password or a certificate cannot be used.
+        """
+        self._config = config
+        self._topics = topics
+        self._random = random
+        self._password = read_password(config)
+        self._tls = _tls_context(config) if config.tls else None
+        self._protocol = MQTTProtocolVersion.MQTTv5
+        self._link: _Link | None = None
+        self._up = asyncio.Event()
+        self._failures = 0
+        self._said: str | None = None
+
+    async def run(self) -> None:
+        """Connect, again and again, until cancelled."""
+        while True:
+            trouble = await self._hold()
+            if trouble.text != self._said:
+                log.warning("broker: %s; trying again", trouble.text)
+                self._said = trouble.text
+            first_s, most_s = _LASTING_S if trouble.lasting else _PASSING_S
+            pause_s = min(first_s * 2.0**self._failures, most_s)
+            self._failures = min(self._failures + 1, 16)
+            await asyncio.sleep(pause_s * self._random.uniform(0.5, 1.0))
+
+    async def connected(self) -> None:
+        """Wait until there is a connection."""
+        await self._up.wait()
+
+    async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """Return when the broker has acknowledged the message (QoS 1).
+
+        Raises:
+            LostError: it may or may not have it; publish again.
+            RefusedError: it will not take it.
+        """
+        link = self._link
+        if link is None:
+            raise LostError
+        size_bytes = len(payload) + len(topic.encode()) + _OVERHEAD_BYTES
+        if link.max_packet_bytes is not None and size_bytes > link.max_packet_bytes:
+            msg = f"it takes {link.max_packet_bytes} bytes at most, this has {size_bytes}; raise the broker's limit"
+            raise RefusedError(msg)
+        message_id = link.client.publish(topic, payload, qos=1, retain=retain).mid
+        # The acknowledgement comes through the event loop, so not before these lines.
+        acknowledged = asyncio.get_running_loop().create_future()
+        link.acknowledgements[message_id] = acknowledged
+        reason = await acknowledged
+        if reason.is_failure:
+            msg = f"it refuses what is published to {topic} ({reason}); allow it in the broker's access list"
+            raise RefusedError(msg)
+
+    def send(self, topic: str, payload: bytes) -> None:
+        """Hand a message to the broker if there is one, and do not ask what becomes of it (QoS 0)."""
+        if self._link is not None:
+            self._link.client.publish(topic, payload, qos=0)
+
+    async def _hold(self) -> Trouble:
+        """Make one connection and keep it to its end; what was wrong with it."""
+        loop = asyncio.get_running_loop()
+        link = _Link(self._new_client(), loop.create_future(), loop.create_future())
+        self._listen(link, loop)
+        config = self._config
+        try:
+            await asyncio.to_thread(link.client.connect, config.host, config.port, KEEPALIVE_S)
+        except OSError as error:
+            return of_error(error)
+        link.client.loop_start()
+        try:
+            return await self._serve(link)
+        finally:
+            await self._leave(link)
+
+    async def _serve(self, link: _Link) -> Trouble:
+        signs: tuple[asyncio.Future[Any], ...] = (link.answered, link.ended)
+        await asyncio.wait(signs, timeout=ANSWER_S, return_when=asyncio.FIRST_COMPLETED)
+        if not link.answered.done():
+            self._other_protocol()
+            return NO_ANSWER
+        reason, properties = link.answered.result()
+        if reason.is_failure:
+            if reason.getName() == "Unsupported protocol version":
+                self._other_protocol()
+            return of_refusal(reason)
+        link.max_packet_bytes = getattr(properties, "MaximumPacketSize", None)
+        self._link = link
+        with contextlib.suppress(LostError, RefusedError):  # a broker that takes no birth may take summaries
+            await self.publish(self._topics.status, ONLINE, retain=True)
+        log.info("broker: connected")
+        self._failures, self._said = 0, None
+        self._up.set()
+        await asyncio.wait([link.ended])  # which, unlike awaiting it, leaves it be when this is cancelled
+        return of_end(link.ended.result())
+
+    async def _leave(self, link: _Link) -> None:
+        """End a connection, with the news that the device is offline where it still can be told."""
+        if not link.ended.done() and link.answered.done() and not link.answered.result()[0].is_failure:
+            told = link.client.publish(self._topics.status, OFFLINE, qos=1, retain=True)
+            with contextlib.suppress(ValueError, RuntimeError):  # the queue is full, or the connection broke just now
+                await asyncio.to_thread(told.wait_for_publish, GOODBYE_S)
+        link.client.disconnect()
+        await asyncio.to_thread(link.client.loop_stop)
+
+    def _other_protocol(self) -> None:
+        five, three = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
+        self._protocol = three if self._protocol is five else five
+
+    def _new_client(self) -> mqtt.Client:
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=self._topics.client_id,
+            protocol=self._protocol,
+            reconnect_on_failure=False,
+        )
+        client.will_set(self._topics.status, OFFLINE, qos=1, retain=True)
+        if self._config.username:
+            client.username_pw_set(self._config.username, self._password)
+        if self._tls is not None:
+            client.tls_set_context(self._tls)
+            client.tls_insecure_set(not self._config.check_server_name)
+        return client
+
+    def _listen(self, link: _Link, loop: asyncio.AbstractEventLoop) -> None:
+        """Hand what paho's thread reports of a link to the event loop."""
+
+        def on_connect(_client: mqtt.Client, _data: object, _flags: object, reason: ReasonCode, more: object) -> None:
+            properties = more if isinstance(more, Properties) else None
+            loop.call_soon_threadsafe(_settle, link.answered, (reason, properties))
+
+        def on_publish(_client: mqtt.Client, _data: object, mid: int, reason: ReasonCode, _more: object) -> None:
+            loop.call_soon_threadsafe(acknowledge, mid, reason)
+
+        def on_disconnect(_client: mqtt.Client, _data: object, _flags: object, reason: ReasonCode, _m: object) -> None:
+            loop.call_soon_threadsafe(end, reason)
+
+        def acknowledge(mid: int, reason: ReasonCode) -> None:
+            if waiting := link.acknowledgements.pop(mid, None):
+                _settle(waiting, reason)
+
+        def end(reason: ReasonCode) -> None:
+            # At once, before anyone publishes over what is gone.
+            self._link = None
+            self._up.clear()
+            _settle(link.ended, reason)
+            for waiting in link.acknowledgements.values():
+                if not waiting.done():
+                    waiting.set_exception(LostError)
+            link.acknowledgements.clear()
+
+        link.client.on_connect = on_connect
+        link.client.on_publish = on_publish
+        link.client.on_disconnect = on_disconnect
+
+
+def _settle(future: asyncio.Future[_Result], result: _Result) -> None:
+    if not future.done():
+        future.set_result(result)
+
+
+def _tls_context(config: MqttConfig) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=config.ca_file)
+    except (OSError, ssl.SSLError) as error:
+        msg = f"{config.ca_file}: no certificates can be read from it ({error.strerror}); name a PEM file in `ca_file`"
+        raise ConfigError(msg) from error
+    if config.certificate_file:
+        try:
+            context.load_cert_chain(config.certificate_file, config.key_file)
+        except (OSError, ssl.SSLError) as error:
+            msg = (
+                f"{config.certificate_file}: no certificate with its key can be read from it ({error.strerror}); name "
+                "PEM files that belong together in `certificate_file` and `key_file`"
+            )
+            raise ConfigError(msg) from error
+    return context

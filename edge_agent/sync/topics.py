@@ -1,0 +1,38 @@
+"""The topics of a device: `<prefix>/<device>/...`, and what its status topic says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge_agent.store.messages import Kind
+
+ONLINE, OFFLINE = b"online", b"offline"
+
+_OUTBOX = {Kind.SUMMARY: "session", Kind.EVENT: "event", Kind.TOMBSTONE: "forgotten"}
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """Where a device publishes.
+
+    Attributes:
+        prefix: first part, from the configuration.
+        device: the device's UUID.
+    """
+
+    prefix: str
+    device: str
+
+    @property
+    def client_id(self) -> str:
+        """By which the broker knows the connection."""
+        return f"heartline-{self.device}"
+
+    @property
+    def status(self) -> str:
+        """Retained: whether the device is online."""
+        return f"{self.prefix}/{self.device}/status"
+
+    def of(self, kind: Kind) -> str:
+        """Where messages of the outbox go."""
+        return f"{self.prefix}/{self.device}/{_OUTBOX[kind]}"
