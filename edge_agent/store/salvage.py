@@ -82,8 +82,8 @@ def _version(old: sqlite3.Connection, damaged: Path) -> int:
 def _copy(old: sqlite3.Connection, new: sqlite3.Connection) -> None:
     tables = {name for (name,) in new.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     columns = ", ".join(name for _, name, *_ in new.execute("PRAGMA table_info(device)"))
-    for row in _scan(old, f"SELECT {columns} FROM device"):  # noqa: S608 - names from the schema
-        new.execute(f"UPDATE device SET ({columns}) = ({', '.join('?' * len(row))})", row)  # noqa: S608
+    for device in _scan(old, f"SELECT {columns} FROM device"):  # noqa: S608 - names from the schema
+        new.execute(f"UPDATE device SET ({columns}) = ({', '.join('?' * len(device))})", device)  # noqa: S608
     for row in _readable(old, "session", _columns(new, "session")):
         _insert(new, "session", row)
     for session_id in _session_ids(old, new):

@@ -23,7 +23,7 @@ class Trouble:
 
 
 NO_ANSWER = Trouble(
-    "it ends the connection without an answer; check that `port` is that of an MQTT broker, that both sides agree on "
+    "it gives no answer; check that `port` is that of an MQTT broker, that both sides agree on "
     "`tls`, and whether it asks for this device's certificate"
 )
 
