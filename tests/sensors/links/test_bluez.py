@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from dbus_fast import MessageType
@@ -219,6 +221,25 @@ async def test_an_adapter_that_nothing_helps_ends_in_words_for_its_user(
         async with linked(host, [STRAP]) as run:
             await until(lambda: run.links.adapter_fault is AdapterFault.STUCK, timeout_s=10)
     assert caplog.text.count(REMEDIES[AdapterFault.STUCK]) == 1
+
+
+async def test_the_hardware_is_reset_by_the_library_that_its_user_installed(
+    bus: str, host: BlueZHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[int, str]] = []
+
+    async def recover_adapter(hci: int, mac: str) -> bool:
+        await asyncio.sleep(0)
+        asked.append((hci, mac))
+        return True
+
+    async with strap_on(bus):
+        assert await host.reset() is False  # it is not installed here
+        library = ModuleType("bluetooth_auto_recovery")
+        library.recover_adapter = recover_adapter  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "bluetooth_auto_recovery", library)
+        assert await host.reset() is True
+    assert asked == [(0, "C0:00:00:00:00:01")]
 
 
 async def test_a_connection_that_finds_the_adapter_busy_is_tried_again(
