@@ -136,6 +136,7 @@ class MqttConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         topic_prefix: first part of every topic.
         share: how much is told.
         athlete_names: whether athletes are called by their names; otherwise by pseudonyms.
+        home_assistant: whether to show the device and its athletes' last sessions in Home Assistant.
     """
 
     host: Annotated[str, msgspec.Meta(min_length=1)]
@@ -150,6 +151,7 @@ class MqttConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     topic_prefix: Annotated[str, msgspec.Meta(pattern="^[^#+/]+(/[^#+/]+)*$")] = "heartline"
     share: Share = Share.SUMMARY
     athlete_names: bool = False
+    home_assistant: bool = False
 
     def __post_init__(self) -> None:
         for key, is_set in (

@@ -21,6 +21,7 @@ from edge_agent.sensors.links.links import Links
 from edge_agent.store.journal import Journal
 from edge_agent.sync.connection import Connection
 from edge_agent.sync.disclosure import Disclosure
+from edge_agent.sync.home_assistant import HomeAssistant
 from edge_agent.sync.outbox import OutboxSync
 from edge_agent.sync.topics import Topics
 
@@ -113,12 +114,15 @@ async def _sync(config: AgentConfig, journal: Journal) -> AsyncIterator[OutboxSy
     topics = Topics(mqtt.topic_prefix, journal.device_id)
     disclosure = Disclosure(mqtt.share, None if mqtt.athlete_names else journal.pseudonym_key)
     connection = Connection(mqtt, topics, Random())  # noqa: S311 - of pauses, not of keys
+    shown = HomeAssistant(connection, topics, disclosure, journal.shared_athletes) if mqtt.home_assistant else None
     async with asyncio.TaskGroup() as tasks:
-        sync = OutboxSync(journal, connection, topics, disclosure)
+        sync = OutboxSync(journal, connection, topics, disclosure, follow=shown.follow if shown else None)
         running = [
             tasks.create_task(connection.run(), name="broker"),
             tasks.create_task(sync.run(), name="sync"),
         ]
+        if shown:
+            running.append(tasks.create_task(shown.run(), name="home assistant"))
         yield sync
         for task in running:
             task.cancel()

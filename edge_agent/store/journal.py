@@ -185,6 +185,11 @@ class Journal:
         with self._reading():
             return bytes(self._db.execute("SELECT pseudonym_key FROM device").fetchone()[0])
 
+    def shared_athletes(self) -> list[str]:
+        """Athletes of whom something was queued for the broker."""
+        with self._reading():
+            return [name for (name,) in self._db.execute("SELECT athlete FROM shared_athlete ORDER BY athlete")]
+
     def has_session(self, session_uuid: uuid.UUID) -> bool:
         """Whether the journal knows a session."""
         with self._reading():

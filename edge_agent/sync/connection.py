@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import logging
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, TypeVar
@@ -52,6 +53,10 @@ _OVERHEAD_BYTES = 32
 _Result = TypeVar("_Result")
 
 
+# What comes in is a word or a small object; anything longer is not for us.
+MAX_INBOUND_BYTES = 4096
+
+
 class LostError(Exception):
     """There is no connection, or it broke before the broker acknowledged."""
 
@@ -69,6 +74,19 @@ class _Link:
     ended: asyncio.Future[ReasonCode]
     acknowledgements: dict[int, asyncio.Future[ReasonCode]] = field(default_factory=dict)
     max_packet_bytes: int | None = None
+
+    def acknowledge(self, message_id: int, reason: ReasonCode) -> None:
+        """The broker has a message, or refuses it."""
+        if waiting := self.acknowledgements.pop(message_id, None):
+            _settle(waiting, reason)
+
+    def end(self, reason: ReasonCode) -> None:
+        """The connection is over."""
+        _settle(self.ended, reason)
+        for waiting in self.acknowledgements.values():
+            if not waiting.done():
+                waiting.set_exception(LostError)
+        self.acknowledgements.clear()
 
 
 class Connection:
@@ -93,6 +111,8 @@ class Connection:
         self._protocol = MQTTProtocolVersion.MQTTv5
         self._link: _Link | None = None
         self._up = asyncio.Event()
+        self._when_up: list[Callable[[], None]] = []
+        self._handlers: dict[str, Callable[[bytes], None]] = {}
         self._failures = 0
         self._said: str | None = None
 
@@ -107,6 +127,14 @@ class Connection:
             pause_s = min(first_s * 2.0**self._failures, most_s)
             self._failures = min(self._failures + 1, 16)
             await asyncio.sleep(pause_s * self._random.uniform(0.5, 1.0))
+
+    def when_up(self, callback: Callable[[], None]) -> None:
+        """Have `callback` called at each connection."""
+        self._when_up.append(callback)
+
+    def subscribe(self, topic: str, handler: Callable[[bytes], None]) -> None:
+        """Have `handler` called with the payload of each message at a topic; to be asked for before `run`."""
+        self._handlers[topic] = handler
 
     async def connected(self) -> None:
         """Wait until there is a connection."""
@@ -134,11 +162,6 @@ class Connection:
         if reason.is_failure:
             msg = f"it refuses what is published to {topic} ({reason}); allow it in the broker's access list"
             raise RefusedError(msg)
-
-    def send(self, topic: str, payload: bytes) -> None:
-        """Hand a message to the broker if there is one, and do not ask what becomes of it (QoS 0)."""
-        if self._link is not None:
-            self._link.client.publish(topic, payload, qos=0)
 
     async def _hold(self) -> Trouble:
         """Make one connection and keep it to its end; what was wrong with it."""
@@ -174,6 +197,10 @@ class Connection:
         log.info("broker: connected")
         self._failures, self._said = 0, None
         self._up.set()
+        for topic in self._handlers:
+            link.client.subscribe(topic, qos=1)
+        for callback in self._when_up:
+            callback()
         await asyncio.wait([link.ended])  # which, unlike awaiting it, leaves it be when this is cancelled
         return of_end(link.ended.result())
 
@@ -213,28 +240,25 @@ class Connection:
             loop.call_soon_threadsafe(_settle, link.answered, (reason, properties))
 
         def on_publish(_client: mqtt.Client, _data: object, mid: int, reason: ReasonCode, _more: object) -> None:
-            loop.call_soon_threadsafe(acknowledge, mid, reason)
+            loop.call_soon_threadsafe(link.acknowledge, mid, reason)
 
         def on_disconnect(_client: mqtt.Client, _data: object, _flags: object, reason: ReasonCode, _m: object) -> None:
-            loop.call_soon_threadsafe(end, reason)
+            loop.call_soon_threadsafe(self._end, link, reason)
 
-        def acknowledge(mid: int, reason: ReasonCode) -> None:
-            if waiting := link.acknowledgements.pop(mid, None):
-                _settle(waiting, reason)
-
-        def end(reason: ReasonCode) -> None:
-            # At once, before anyone publishes over what is gone.
-            self._link = None
-            self._up.clear()
-            _settle(link.ended, reason)
-            for waiting in link.acknowledgements.values():
-                if not waiting.done():
-                    waiting.set_exception(LostError)
-            link.acknowledgements.clear()
+        def on_message(_client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
+            if (handler := self._handlers.get(message.topic)) and len(message.payload) <= MAX_INBOUND_BYTES:
+                loop.call_soon_threadsafe(handler, bytes(message.payload))
 
         link.client.on_connect = on_connect
         link.client.on_publish = on_publish
+        link.client.on_message = on_message
         link.client.on_disconnect = on_disconnect
+
+    def _end(self, link: _Link, reason: ReasonCode) -> None:
+        # At once, before anyone publishes over what is gone.
+        self._link = None
+        self._up.clear()
+        link.end(reason)
 
 
 def _settle(future: asyncio.Future[_Result], result: _Result) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 
 from edge_agent.store.journal import Journal
 from edge_agent.store.messages import OutboxMessage
@@ -24,7 +25,15 @@ _BREAKS = 3
 class OutboxSync:
     """Sends what the journal has queued; a message leaves the journal when the broker has acknowledged it."""
 
-    def __init__(self, journal: Journal, connection: Connection, topics: Topics, disclosure: Disclosure) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        connection: Connection,
+        topics: Topics,
+        disclosure: Disclosure,
+        *,
+        follow: Callable[[OutboxMessage, bytes], Awaitable[None]] | None = None,
+    ) -> None:
         """Prepare.
 
         Args:
@@ -32,11 +41,13 @@ class OutboxSync:
             connection: to send over.
             topics: to send to.
             disclosure: what of a message is told.
+            follow: called with each message that the broker has, and its payload, before it leaves the outbox.
         """
         self._journal = journal
         self._connection = connection
         self._topics = topics
         self._disclosure = disclosure
+        self._follow = follow
         self._loop = asyncio.get_running_loop()
         self._set_aside: dict[str, float] = {}  # athletes, until when
         self._breaks: dict[int, int] = {}  # by message: connections in a row that ended with it
@@ -94,6 +105,8 @@ class OutboxSync:
             except RefusedError as refused:
                 reason = str(refused)
             else:
+                if self._follow:
+                    await self._follow(message, payload)
                 self._breaks.pop(message.id, None)
                 self._journal.acknowledge(message.id)
                 return

@@ -33,6 +33,10 @@ class Topics:
         """Retained: whether the device is online."""
         return f"{self.prefix}/{self.device}/status"
 
+    def last_session(self, athlete: str) -> str:
+        """Retained: summary of an athlete's last session, for dashboards."""
+        return f"{self.prefix}/{self.device}/athlete/{athlete}/session"
+
     def of(self, kind: Kind) -> str:
         """Where messages of the outbox go."""
         return f"{self.prefix}/{self.device}/{_OUTBOX[kind]}"
