@@ -143,11 +143,11 @@ def _replay(args: argparse.Namespace) -> int:
     import msgspec
 
     from edge_agent.agent.clock import SystemClock
-    from edge_agent.agent.replay import as_second, new_session, replay
+    from edge_agent.agent.replay import new_session, replay
     from edge_agent.inference.choice import cache_folder
     from edge_agent.inference.models import DEFAULT_TARGET_BPM, RecoveryModel, WorkoutModel
     from edge_agent.store.journal import Journal
-    from edge_agent.store.summary import score_forecasts
+    from edge_agent.store.summary import score_forecasts, second_of
 
     cache = cache_folder(os.environ)
     model = WorkoutModel(args.state, cache=cache)
@@ -161,8 +161,9 @@ def _replay(args: argparse.Namespace) -> int:
             if known:
                 print(f"edge-agent: {recording.session} is in the journal already, nothing is learned", file=sys.stderr)
             seconds = []
-            for line in replay(recording, model, recovery_model, athlete, learn=not known, explain=args.explain):
-                seconds.append(as_second(line, recording))
+            lines = replay(recording, model, recovery_model, athlete, learn=not known, explain=args.explain)
+            for frame, line in zip(recording.frames(), lines, strict=True):
+                seconds.append(second_of(frame, line.forecast))
                 if args.json:
                     print(msgspec.json.encode(line).decode())
             if not args.json:

@@ -15,7 +15,6 @@ from edge_agent.inference.models import RecoveryModel, WorkoutModel
 from edge_agent.inference.recovery import Recovery
 from edge_agent.recordings.recording import Recording
 from edge_agent.store.sessions import NewSession
-from edge_agent.store.summary import Second
 
 # Of the UUIDs of replayed sessions.
 _NAMESPACE = uuid.UUID("6e5c1a4e-0c4f-4b0e-9d2b-5f1c9d0a7b11")
@@ -69,11 +68,6 @@ def replay(
         yield ReplayLine(recording.session, frame.t_s, frame.heart_rate_bpm, forecast, recovery, explanation)
     if learn:
         model.athletes.save(athlete)
-
-
-def as_second(line: ReplayLine, recording: Recording) -> Second:
-    """What the journal holds of a replayed second."""
-    return Second(line.t_s, line.heart_rate_bpm, recording.rr_intervals_ms.get(line.t_s, ()), line.forecast)
 
 
 def new_session(recording: Recording, *, athlete: str, model_version: str, clock: Clock) -> NewSession:

@@ -9,7 +9,7 @@ from edge_agent.signals.alignment import HeartRate, SecondGrid
 from edge_agent.store.identifiers import uuid7
 from edge_agent.store.journal import Journal
 from edge_agent.store.sessions import NewSession
-from edge_agent.store.summary import Second, Summary
+from edge_agent.store.summary import Summary, second_of
 
 # A red light or a lost strap is a pause of the same session, a shower is its end.
 IDLE_S = 300
@@ -68,7 +68,7 @@ class LiveSession:
         while self._grid.due_s <= self._clock.monotonic_s() and not self.idle:
             frame = self._grid.next_frame()
             forecast = self._forecaster.step(frame)
-            seconds.append(Second(frame.t_s, frame.heart_rate_bpm, frame.rr_intervals_ms, forecast))
+            seconds.append(second_of(frame, forecast))
             self._idle_s = 0 if frame.heart_rate_bpm is not None else self._idle_s + 1
         if not seconds:
             return

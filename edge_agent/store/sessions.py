@@ -14,7 +14,9 @@ from edge_agent import __version__
 from edge_agent.inference.forecast import Forecast, Quantiles
 from edge_agent.store.summary import SCHEMA, Second, Summary, score_forecasts
 
-SecondRow = tuple[int, int, float | None, str | None, str | None]
+SecondRow = tuple[int | float | str | None, ...]  # in the order of _COLUMNS
+
+_COLUMNS = "session_id, t_s, heart_rate_bpm, rr_intervals_ms, forecast, speed_mps, cadence_rpm, power_w, altitude_m"
 
 _forecast_decoder = msgspec.json.Decoder(dict[int, Quantiles | None])
 _rr_decoder = msgspec.json.Decoder(tuple[float, ...])
@@ -96,6 +98,10 @@ def rows_of(session_id: int, seconds: Iterable[Second]) -> list[SecondRow]:
             s.heart_rate_bpm,
             msgspec.json.encode(s.rr_intervals_ms).decode() if s.rr_intervals_ms else None,
             msgspec.json.encode(_rounded(s.forecast)).decode() if any(s.forecast.values()) else None,
+            s.speed_mps,
+            s.cadence_rpm,
+            s.power_w,
+            s.altitude_m,
         )
         for s in seconds
     ]
@@ -112,7 +118,8 @@ def _rounded(forecast: Forecast) -> Forecast:
 def insert_seconds(db: sqlite3.Connection, rows: Iterable[SecondRow]) -> None:
     """Record seconds."""
     db.executemany(
-        "INSERT INTO second (session_id, t_s, heart_rate_bpm, rr_intervals_ms, forecast) VALUES (?, ?, ?, ?, ?)", rows
+        f"INSERT INTO second ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - of our own
+        rows,
     )
 
 
@@ -124,9 +131,10 @@ def read_seconds(db: sqlite3.Connection, session_id: int) -> list[Second]:
             heart_rate_bpm,
             _rr_decoder.decode(rr_intervals_ms) if rr_intervals_ms else (),
             _forecast_decoder.decode(forecast) if forecast else {},
+            *loads,
         )
-        for t_s, heart_rate_bpm, rr_intervals_ms, forecast in db.execute(
-            "SELECT t_s, heart_rate_bpm, rr_intervals_ms, forecast FROM second WHERE session_id = ? ORDER BY t_s",
+        for _, t_s, heart_rate_bpm, rr_intervals_ms, forecast, *loads in db.execute(
+            f"SELECT {_COLUMNS} FROM second WHERE session_id = ? ORDER BY t_s",  # noqa: S608 - of our own
             (session_id,),
         )
     ]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from edge_agent.inference.forecast import Forecast
+from edge_agent.signals.frame import Frame
 
 SCHEMA = 2
 
@@ -19,12 +20,34 @@ class Second(msgspec.Struct, frozen=True):
         heart_rate_bpm: None where there was none.
         rr_intervals_ms: beat-to-beat intervals that arrived in it.
         forecast: seconds ahead to quantiles in bpm.
+        speed_mps: None where no sensor gave it; likewise the others.
+        cadence_rpm: of one crank or one leg.
+        power_w: mechanical.
+        altitude_m: above the sea or the start, as its source counts.
     """
 
     t_s: int
     heart_rate_bpm: float | None
     rr_intervals_ms: tuple[float, ...]
     forecast: Forecast
+    speed_mps: float | None = None
+    cadence_rpm: float | None = None
+    power_w: float | None = None
+    altitude_m: float | None = None
+
+
+def second_of(frame: Frame, forecast: Forecast) -> Second:
+    """What the journal holds of a frame and of what was forecast from it."""
+    return Second(
+        frame.t_s,
+        frame.heart_rate_bpm,
+        frame.rr_intervals_ms,
+        forecast,
+        frame.speed_mps,
+        frame.cadence_rpm,
+        frame.power_w,
+        frame.altitude_m,
+    )
 
 
 class ForecastScore(msgspec.Struct, frozen=True):

@@ -25,6 +25,7 @@ def test_seconds_are_read_back_as_they_were_accepted(tmp_path: Path) -> None:
         assert journal.seconds(session) == [second(0), second(1), second(2, None)]
 
 
+loads = st.none() | st.floats(-500, 2000)
 seconds_strategy = st.builds(
     Second,
     t_s=st.just(0),
@@ -35,6 +36,10 @@ seconds_strategy = st.builds(
         st.builds(Quantiles, *[st.floats(25, 250).map(lambda bpm: round(bpm, 2))] * 3),
         min_size=1,
     ),
+    speed_mps=loads,
+    cadence_rpm=loads,
+    power_w=loads,
+    altitude_m=loads,
 )
 
 
