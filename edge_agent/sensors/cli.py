@@ -174,6 +174,7 @@ def _sensors(args: argparse.Namespace) -> int:
 
 def _print_sensors(sensors: Sequence[SensorConfig], athlete: str, status: Status | None) -> None:
     """A table in order of preference, what counts now, and what hinders."""
+    from edge_agent.agent.status import REWRITE_S
     from edge_agent.sensors.links.claims import labels
     from edge_agent.sensors.links.states import ADVICE, REMEDIES
 
@@ -197,7 +198,8 @@ def _print_sensors(sensors: Sequence[SensorConfig], athlete: str, status: Status
         return
     for whose, sources in status.sources.items():
         print(f"{whose}: " + ", ".join(f"{quantity} from {label}" for quantity, label in sources.items()))
-    print(f"as the agent wrote it at {status.at.astimezone():%Y-%m-%d %H:%M:%S}")
+    stale = (datetime.now(UTC) - status.at).total_seconds() > 2 * REWRITE_S
+    print(f"as the agent wrote it at {status.at.astimezone():%Y-%m-%d %H:%M:%S}{'; it does not run now' * stale}")
     if status.adapter_fault:
         print(REMEDIES[status.adapter_fault])
     for sensor_status in status.sensors:

@@ -6,12 +6,17 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from edge_agent.agent.status import Status
 from edge_agent.cli import main
+from edge_agent.config import Role, SensorConfig
 from edge_agent.sensors.links.claims import Claims
+from edge_agent.sensors.links.states import AdapterFault, Cause, LinkState, SensorStatus, SignalState
 from tests.fake_bluez import FakeBlueZ, fake_bluez, private_bus
 
 NAME, ADDRESS = "HR Strap 1", "F0:00:00:00:00:01"
@@ -82,6 +87,37 @@ def test_a_strap_is_scanned_claimed_listed_and_forgotten(config: Path, capsys: p
     assert run("forget", "--sensor", ADDRESS, "--config", config) == 0
     assert run("forget", "--sensor", ADDRESS, "--config", config) == 1
     assert Claims(config.parent / "record").read() == ()
+
+
+def test_the_list_shows_what_the_agent_wrote_last_and_what_its_user_has_to_do(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = config.parent / "record"
+    Claims(record).write([SensorConfig(Role.HEART_RATE, address=ADDRESS, bonded=True)])
+    sensor = SensorStatus(
+        "heart_rate 1",
+        Role.HEART_RATE,
+        None,
+        LinkState.NEEDS_USER,
+        Cause.BOND_LOST,
+        SignalState.NO_SIGNAL,
+        (),
+        12,
+        "1.2.3",
+    )
+    status = Status(
+        datetime(2026, 1, 1, tzinfo=UTC), AdapterFault.BLOCKED, (sensor,), {"ada": {"heart_rate_bpm": "heart_rate 1"}}
+    )
+    (record / "status.json").write_bytes(msgspec.json.encode(status))
+    assert run("sensors", "--config", config) == 0
+    out = capsys.readouterr().out
+    assert "needs user (bond lost)" in out
+    assert "12 %" in out
+    assert "1.2.3" in out
+    assert "ada: heart_rate_bpm from heart_rate 1" in out
+    assert "it does not run now" in out
+    assert "run `sudo rfkill unblock bluetooth`" in out
+    assert "heart_rate 1: the bond was lost on one side; pair again" in out
 
 
 @pytest.mark.parametrize(
