@@ -61,7 +61,8 @@ async def test_a_bond_that_this_device_lost_ends_in_pair_again(bonded: Agent, be
     await ends_in_pair_again(bonded, "bond lost by this device", since_s)
 
 
-async def test_a_bond_that_the_strap_lost_ends_in_pair_again(bonded: Agent, bench: Bench) -> None:  # noqa: ARG001 - it works
+@pytest.mark.usefixtures("bench")
+async def test_a_bond_that_the_strap_lost_ends_in_pair_again(bonded: Agent) -> None:
     since_s = time.monotonic()
     await bonded.wearer.strap.forget_bonds()
     bonded.wearer.strap.lose_link()
