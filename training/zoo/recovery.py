@@ -18,7 +18,7 @@ from training.zoo.views import SEQUENCE, SPECTROGRAM, TEN_BY_TEN, spectrogram, t
 # Simulated people, as many as the shipped model is trained on.
 ATHLETES = 1500
 
-_STEPS = 600
+_STEPS = 300
 
 _VALIDATES = 6  # one simulated recovery in six
 _TEN = (
