@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -30,7 +29,7 @@ TASKS: Mapping[str, Callable[[Path], Problem]] = {
     "activity": activity.make,
 }
 
-# Makes the forms of a trained architecture: from it, its model, the problem and the calibration windows' indices.
+# Makes the forms of an architecture with the weights of its last training.
 Convert = Callable[[Architecture, Trainer, Problem], list[Form]]
 
 
@@ -61,13 +60,11 @@ def compare(
         trainer = Trainer(architecture, problem, protocol)
         answers: list[list[NDArray[np.float32]]] = [[] for _ in range(seeds)]
         steps: list[int] = []
-        started_s = time.monotonic()
         for fold in problem.folds:
             for seed in range(seeds):
                 on_training(architecture.name)
                 steps.append(trainer.fit(fold, seed))
                 answers[seed].append(trainer.predict(fold.scored))
-        train_s = time.monotonic() - started_s
         entry = _score(architecture.name, problem, [np.concatenate(a) for a in answers])
         entries.append(
             msgspec.structs.replace(
@@ -76,7 +73,6 @@ def compare(
                 parameters=trainer.model.count_params(),
                 macs=macs(trainer.model),
                 steps=float(np.mean(steps)),
-                train_s=train_s,
                 forms=convert(architecture, trainer, problem),
             )
         )

@@ -72,7 +72,6 @@ def _section(comparison: Comparison) -> str:
             "\n".join(f"- **{name}**: {note}" for name, note in comparison.notes.items()),
             f"Fed with {'; '.join(sorted(by_view))}.",
             f"{comparison.windows_scored} windows of {comparison.people} people scored. {_spread(comparison)}"
-            f"Training took {sum(e.train_s for e in comparison.architectures) / 60:.1f} minutes in all. "
             + "; ".join(f"{name} {value}" for name, value in comparison.environment.items())
             + ".",
         )

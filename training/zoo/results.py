@@ -52,7 +52,6 @@ class Entry(msgspec.Struct, frozen=True):
         parameters: trained numbers.
         macs: multiply-accumulates of one answer.
         steps: of training, the mean over folds and seeds.
-        train_s: seconds that its trainings took, all folds and seeds.
         forms: one for each recipe.
     """
 
@@ -65,7 +64,6 @@ class Entry(msgspec.Struct, frozen=True):
     parameters: int = 0
     macs: int = 0
     steps: float = 0.0
-    train_s: float = 0.0
     forms: list[Form] = []
 
 
