@@ -89,7 +89,9 @@ def _verdict(comparison: Comparison) -> str:
             for entries in (comparison.architectures, comparison.baselines)
         )
         wins = (best.figures[i] < base.figures[i]) == comparison.ascending
-        (won if wins else lost).append(f"{name} ({best.name} {best.figures[i]:.3g}, {base.name} {base.figures[i]:.3g})")
+        (won if wins else lost).append(
+            f"{name} ({best.name} {best.figures[i]:#.3g}, {base.name} {base.figures[i]:#.3g})"
+        )
     lines = [f"**At this budget, no architecture beats the best baseline at {', '.join(lost)}.**"] if lost else []
     if won:
         lines.append(f"Best, beside the best baseline: {', '.join(won)}.")
@@ -108,7 +110,7 @@ def _spread(comparison: Comparison) -> str:
 def _figures(entry: Entry) -> list[str]:
     spreads = [f" ± {sd:.2g}" for sd in entry.sd] or [""] * len(entry.figures)
     cells = zip(entry.figures, spreads, entry.low, entry.high, strict=True)
-    return [f"{value:.3g}{spread} ({low:.3g}-{high:.3g})" for value, spread, low, high in cells]
+    return [f"{value:#.3g}{spread} ({low:#.3g}-{high:#.3g})" for value, spread, low, high in cells]
 
 
 def _form(form: Form, refusals: list[str]) -> str:
@@ -120,8 +122,13 @@ def _form(form: Form, refusals: list[str]) -> str:
     if form.model_bytes is None:
         return number(next(iter(form.refused.values())))
     times = [
-        f"{form.took[runtime].us:.3g}" if runtime in form.took else number(form.refused[runtime])
+        _rounded(form.took[runtime].us) if runtime in form.took else number(form.refused[runtime])
         for runtime in RUNTIMES
         if runtime in form.took or runtime in form.refused
     ]
     return f"{form.model_bytes / 1000:.3g} kB, {' / '.join(times)} µs"
+
+
+def _rounded(us: float) -> str:
+    """Three digits, and never in powers of ten."""
+    return f"{us:,.0f}" if us >= 100 else f"{us:.3g}"  # noqa: PLR2004 - from there on, whole numbers have three

@@ -125,8 +125,8 @@ def test_the_table_shows_each_form_or_why_there_is_none(comparison: Comparison) 
 def test_the_first_line_says_where_a_baseline_is_better(comparison: Comparison) -> None:
     worse = msgspec.structs.replace(comparison.architectures[0], figures=[9.0, 0.1])
     text = page([msgspec.structs.replace(comparison, architectures=[worse])])
-    assert "**At this budget, no architecture beats the best baseline at 10 s (last-step 9, last value " in text
-    assert "Best, beside the best baseline: 20 s (last-step 0.1, last value " in text
+    assert "**At this budget, no architecture beats the best baseline at 10 s (last-step 9.00, last value " in text
+    assert "Best, beside the best baseline: 20 s (last-step 0.100, last value " in text
 
 
 def test_every_training_is_announced(problem: Problem, zoo: None) -> None:
