@@ -19,10 +19,15 @@ from tests.sensors.profiles.documentation import documented_packets
 _ARRIVAL_UNITS_PER_S = 4  # of the byte between two packets: 0 to 64 s
 _TO_CONTROL = 0x80  # of the byte that says how long a packet is
 
-# What the acceleration stream must hear before it decodes frames: settings, then that it has started.
-_HANDSHAKE = (
-    bytes.fromhex("f001020000 000419003200 6400c800 01011000 0203020004000800"),
-    bytes.fromhex("f002020000 0501 0000803e"),
+# What the acceleration stream hears before it decodes frames: settings, then that it has started, at once or after a
+# stop; and what ends it.
+_SETTINGS, _REST_OF_SETTINGS = "f001020000 000419003200 6400c800", "f001020000 01011000 0203020004000800"
+_STARTED = "f002020000 0501 0000803e"
+_HANDSHAKES = (
+    (_SETTINGS, _STARTED),
+    (_SETTINGS.replace("f001020000", "f001020001"), _REST_OF_SETTINGS, "f0020206", "f0030200", _STARTED, "0102"),
+    (_SETTINGS, "f002020d"),
+    ("f001020000 01011000",),
 )
 
 TARGETS = [f"parse {uuid}" for uuid in CHARACTERISTICS] + [
@@ -42,9 +47,11 @@ def seeds(name: str) -> list[bytes]:
     values = [bytes.fromhex(packet.hex) for packet in documented_packets() if normalized(packet.uuid) == uuid]
     if kind == "parse":
         return values
-    control = b"".join(bytes([_TO_CONTROL | len(value), 0]) + value for value in _HANDSHAKE)
-    sequence = b"".join(bytes([len(value), _ARRIVAL_UNITS_PER_S]) + value for value in values * 3)
-    return [control + sequence if CHARACTERISTICS[uuid].control_point else sequence]
+    sequence = b"".join(_packet(value, waited=_ARRIVAL_UNITS_PER_S) for value in values * 3)
+    if not CHARACTERISTICS[uuid].control_point:
+        return [sequence]
+    heard = [b"".join(_packet(bytes.fromhex(value), _TO_CONTROL) for value in values) for values in _HANDSHAKES]
+    return [control + sequence for control in heard]
 
 
 def _parse(uuid: str) -> Callable[[bytes], None]:
@@ -76,6 +83,11 @@ def _stream(uuid: str) -> Callable[[bytes], None]:
                 continue
 
     return run
+
+
+def _packet(value: bytes, to: int = 0, *, waited: int = 0) -> bytes:
+    """One packet of a sequence, as `_packets` takes it apart."""
+    return bytes([to | len(value), waited]) + value
 
 
 def _packets(data: bytes) -> Iterator[tuple[float, bool, bytes]]:
