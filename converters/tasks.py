@@ -75,9 +75,13 @@ def _workout_test(folder: Path) -> TestSet:
 
 
 def _recovery_test(folder: Path) -> TestSet:
-    """Every recorded recovery whose outcomes are known."""
+    """The recorded recoveries that training scores: of sources of several people, with known outcomes."""
     recordings, _ = read_recordings(folder)
-    found = [r for r in all_recoveries(recordings) if r.known[ORIGIN_S - 1] and not np.isnan(r.outcome_bpm).any()]
+    whole = [r for r in all_recoveries(recordings) if r.known[ORIGIN_S - 1] and not np.isnan(r.outcome_bpm).any()]
+    people: dict[str, set[str]] = {}
+    for r in whole:
+        people.setdefault(r.recording.source, set()).add(r.recording.person)
+    found = [r for r in whole if len(people[r.recording.source]) > 1]
     changes = changes_bpm(found)
 
     def score(answers: Sequence[Array]) -> list[float]:
@@ -132,7 +136,7 @@ TASKS = {
         acceleration.CONTRACT,
         acceleration.CHANNELS,
         golden_windows,
-        64,
+        16,
         _activity_test,
         "every five seconds, from acceleration at chest or wrist",
         "made-up windows of every strength and pace of movement",

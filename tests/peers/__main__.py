@@ -36,7 +36,7 @@ from training.workout.model import SCALE_BPM
 
 REPOSITORY = Path(__file__).parent.parent.parent
 REPORT = REPOSITORY / "docs" / "models" / "peers.md"
-STARTS = 7
+STARTS = 5
 ONNX = ("onnxruntime==1.31.1", "numpy==2.4.6")
 TO_ONNX = ("tf2onnx==1.17.0", "onnx==1.23.2")
 _TIMEOUT_S = 600
