@@ -37,7 +37,7 @@ PRIOR = np.array([0.30, 0.08, 0.02, 0.15, 0.15, 0.15, 0.15])
 UNIT_BPM = np.array([2.0, 5.0, 8.0])
 
 SCHEMA = 2
-MAX_STATE_BYTES = 8_000_000  # one matrix of 296 x 296 inputs in float64 is 0.7 MB
+MAX_STATE_BYTES = 8_000_000  # one matrix of 291 x 291 inputs in float64 is 0.7 MB
 
 
 @dataclass(frozen=True, slots=True, eq=False)
