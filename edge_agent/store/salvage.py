@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from edge_agent.store import schema
-from edge_agent.store.database import connect, reading, settle, transaction
+from edge_agent.store.database import connect, passing_trouble, reading, says_unreadable, settle, transaction
 from edge_agent.store.summary import Summary
 
 _Row = tuple[Any, ...]
@@ -75,7 +75,8 @@ def _version(old: sqlite3.Connection, damaged: Path) -> int:
     """Schema version; 0 when not even that can be read."""
     try:
         return schema.version_of(old, damaged)
-    except sqlite3.DatabaseError:
+    except sqlite3.DatabaseError as error:
+        _tolerate(error)
         return 0
 
 
@@ -114,7 +115,8 @@ def _session_ids(old: sqlite3.Connection, new: sqlite3.Connection) -> list[int]:
         while last is not None:
             (last,) = old.execute("SELECT min(session_id) FROM second WHERE session_id > ?", (last,)).fetchone()
             found += [] if last is None else [last]
-    except sqlite3.DatabaseError:
+    except sqlite3.DatabaseError as error:
+        _tolerate(error)
         end = found[-1] + 1 if found else 1
         found += range(end, end + _CLOSE_SESSIONS)
     return found
@@ -128,8 +130,8 @@ def _scan(old: sqlite3.Connection, query: str) -> Iterator[_Row]:
     """Rows up to the first that cannot be read."""
     try:
         yield from old.execute(query)
-    except sqlite3.DatabaseError:
-        return
+    except sqlite3.DatabaseError as error:
+        _tolerate(error)
 
 
 def _readable(
@@ -144,7 +146,8 @@ def _readable(
             for found, *row in old.execute(f"{select} >= ? ORDER BY {key}", (low,)):
                 yield dict(zip(columns, row, strict=True))
                 low = found + 1
-        except sqlite3.DatabaseError:
+        except sqlite3.DatabaseError as error:
+            _tolerate(error)
             beyond = _beyond(old, select, key, low)
             for candidate in range(low, low + _CLOSE_KEYS if beyond is None else beyond):
                 for _, *row in _scan(old, f"{select} = {candidate:d}"):
@@ -152,6 +155,12 @@ def _readable(
             low = beyond
         else:
             return
+
+
+def _tolerate(error: sqlite3.DatabaseError) -> None:
+    """Pass over what is damaged; not over what is only out of reach now, and can be read at the next start."""
+    if passing_trouble(error) and not says_unreadable(error):
+        raise error
 
 
 def _beyond(old: sqlite3.Connection, select: str, key: str, low: int) -> int | None:
