@@ -22,8 +22,8 @@ people it has not seen. It compares *architectures under an equal small budget*;
 trained, which see features of the whole session, carry their state from second to second and learn the person they
 serve ([workout](workout.md), [recovery](recovery.md)).
 
-`edge-train compare TASK --data DIR --out DIR` makes the section of a task and its picture. A new architecture is one
-function and one line of the registry, both in `training/zoo/architectures.py`.
+`edge-train compare TASK --data DIR --out DIR` makes the section of a task and its picture, in up to nine minutes of one
+x86-64 core. A new architecture is one function and one line of the registry, both in `training/zoo/architectures.py`.
 
 How to read the tables: after each figure, its 95 % bootstrap interval over people. *MACs* are multiply-accumulates of
 one answer, counted from the shapes of the layers; an LSTM that carries its state, as the shipped ones do, needs them
