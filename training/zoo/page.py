@@ -19,8 +19,9 @@ _INTRODUCTION = """\
 
 Every architecture a reader of the field will ask for, trained under one protocol on the same windows and scored on
 people it has not seen. It compares *architectures under an equal small budget*; it is not how the shipped models are
-trained, which see features of the whole session, carry their state from second to second and learn the person they
-serve ([workout](workout.md), [recovery](recovery.md)).
+trained: those for heart rate see features of the whole session, carry their state from second to second and learn the
+person they serve ([workout](workout.md), [recovery](recovery.md)), and the one for [activity](activity.md) is trained
+for longer, on varied windows.
 
 `edge-train compare TASK --data DIR --out DIR` makes the section of a task and its picture, in up to nine minutes of one
 x86-64 core. A new architecture is one function and one line of the registry, both in `training/zoo/architectures.py`.
@@ -57,7 +58,7 @@ def _section(comparison: Comparison) -> str:
     head = ["architecture", *(f"{name}{unit}" for name in comparison.figures), "parameters", "MACs", "converts"]
     figure = comparison.figures[len(comparison.figures) // 2]
     picture = (
-        f"{'Error ' if comparison.ascending else ''}{figure} against cost; red: nothing is both cheaper and better"
+        f"{'Error at ' if comparison.ascending else ''}{figure} against cost; red: nothing is both cheaper and better"
     )
     views = {e.view for e in comparison.architectures}
     by_view = [f"{view}: {', '.join(e.name for e in comparison.architectures if e.view == view)}" for view in views]

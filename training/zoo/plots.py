@@ -32,7 +32,7 @@ def picture(comparison: Comparison, folder: Path) -> None:
         _panel(ax, comparison, [(e, c) for e in comparison.architectures if (c := cost(e))], column)
         ax.set_xlabel(label)
     name = comparison.figures[column]
-    axes[0, 0].set_ylabel(f"mean absolute error {name} ahead ({comparison.unit})" if comparison.unit else name)
+    axes[0, 0].set_ylabel(f"mean absolute error at {name} ({comparison.unit})" if comparison.unit else name)
     figure.draw_without_rendering()  # now it is known where points are on paper
     for ax, (_, cost) in zip(axes[0], shown, strict=True):
         _names(ax, [(e.name, c, e.figures[column]) for e in comparison.architectures if (c := cost(e))])
