@@ -52,9 +52,15 @@ class Bench:
             await self._bluetoothd.ended()
 
     async def power(self, *, on: bool) -> None:
-        """Switch the adapter, as `bluetoothctl power` does."""
+        """Switch the adapter, as `bluetoothctl power` does; it is refused while bluetoothd switches it by itself."""
         value = f"variant:boolean:{'true' if on else 'false'}"
-        await self.machine.run(*_ADAPTER, f"{_PROPERTIES}.Set", "string:org.bluez.Adapter1", "string:Powered", value)
+        wanted = ("string:org.bluez.Adapter1", "string:Powered", value)
+        deadline_s = time.monotonic() + PATIENCE_S
+        while await self.machine.start(*_ADAPTER, f"{_PROPERTIES}.Set", *wanted, user="root").ended():
+            if time.monotonic() > deadline_s:
+                msg = f"the adapter cannot be switched for {PATIENCE_S:g} s"
+                raise MachineError(msg)
+            await asyncio.sleep(0.2)
 
     async def deny(self, user: str) -> None:
         """Deny a user Bluetooth; Debian's own policy lets everybody have it."""
