@@ -14,6 +14,7 @@ from edge_agent.recordings.read_acceleration import read_acceleration
 from edge_agent.signals.acceleration import RATE_HZ, WINDOW_S, WINDOW_SAMPLES
 from training.activity.classes import CLASSES
 from training.activity.dataset import Dataset, Session, cut, hours, prepare
+from training.activity.folds import folds
 from training.errors import TrainingError
 from training.inspect import acceleration_plots as plots
 from training.inspect.account import Account, Listing, Oddity, Picture, Step, named
@@ -77,6 +78,7 @@ def _name(item: Session | AccelerationRecording) -> str:
 
 def _steps(recordings: Sequence[AccelerationRecording], dataset: Dataset) -> list[Step]:
     windows = cut(dataset.sessions)
+    people = len(np.unique(windows.group))
     samples = sum(len(s.signal_mps2) for s in dataset.sessions)
     return [
         Step(
@@ -119,29 +121,35 @@ def _steps(recordings: Sequence[AccelerationRecording], dataset: Dataset) -> lis
             [("left at the ends", samples - len(windows) * WINDOW_SAMPLES), ("windows", len(windows))],
             "training.activity.dataset",
         ),
-        Step(
-            "split",
-            "By person: nobody is in two parts, since windows of one person resemble each other.",
-            "people",
-            len(np.unique(windows.group)),
-            len(np.unique(windows.group)),
-            [
-                (f"people of {source}", len(np.unique(windows.group[windows.source == source])))
-                for source in np.unique(windows.source)
-            ],
-            "training.activity",
-        ),
+        _split(dataset, people),
         Step(
             "balance",
-            "Classes are as frequent as they were recorded; scores are means over classes, so that a rare one counts "
-            "as much as a frequent one.",
+            "What was recorded of each class. Training draws every class, placement and data set in a fixed share, "
+            "whatever its size, and scores are means over classes.",
             "windows",
             len(windows),
             len(windows),
             [(name, int((windows.label == i).sum())) for i, name in enumerate(CLASSES)],
-            "training.activity",
+            "training.activity.augment",
         ),
     ]
+
+
+def _split(dataset: Dataset, people: int) -> Step:
+    try:
+        groups = folds(dataset.sessions)
+    except TrainingError:
+        groups = []
+    return Step(
+        "split",
+        "People are left out of training in turn, one by one where a data set has few, in groups where it has many: "
+        "windows of one person resemble each other.",
+        "people",
+        people,
+        sum(map(len, groups)),
+        [(f"people left out together: {', '.join(sorted(group))}", len(group)) for group in groups],
+        "training.activity.folds",
+    )
 
 
 def _bridged(recordings: Sequence[AccelerationRecording]) -> list[tuple[str, int]]:
