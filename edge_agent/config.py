@@ -31,6 +31,13 @@ class Role(StrEnum):
     POWER = "power"
 
 
+class Placement(StrEnum):
+    """Where a sensor is worn whose acceleration is taken."""
+
+    CHEST = "chest"
+    WRIST = "wrist"
+
+
 class Share(StrEnum):
     """How much is told to the broker; each level tells what the ones before it tell, and more."""
 
@@ -48,10 +55,12 @@ class StrapConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         address: its Bluetooth address, as `edge-agent scan` prints it.
         name: its advertised name; instead of the address or together with it.
+        acceleration: as `SensorConfig` has it.
     """
 
     address: str | None = None
     name: str | None = None
+    acceleration: Placement | None = None
 
     def __post_init__(self) -> None:
         _require_address_or_name(self.address, self.name)
@@ -66,6 +75,8 @@ class SensorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
         name: its advertised name; instead of the address or together with it.
         athlete: whose body or machine it is on; None for the one of `[athlete]`.
         bonded: whether the link has to be encrypted with a bond that `edge-agent pair --bond` made.
+        acceleration: where a heart-rate sensor is worn that is to stream its acceleration, too, which costs its
+            battery; None leaves that off.
     """
 
     role: Role
@@ -73,11 +84,15 @@ class SensorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
     name: str | None = None
     athlete: AthleteName | None = None
     bonded: bool = False
+    acceleration: Placement | None = None
 
     def __post_init__(self) -> None:
         _require_address_or_name(self.address, self.name)
         if self.bonded and not self.address:
             msg = "`bonded` needs `address`: a bond is with one sensor, a name can be anybody's"
+            raise ValueError(msg)
+        if self.acceleration is not None and self.role is not Role.HEART_RATE:
+            msg = '`acceleration` needs `role = "heart_rate"`: straps and armbands alone stream it'
             raise ValueError(msg)
 
     def matches(self, address: str, name: str | None) -> bool:
@@ -198,7 +213,8 @@ class AgentConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The sensors of this file in order of preference, the short form first."""
         if self.strap is None:
             return self.sensors
-        return (SensorConfig(Role.HEART_RATE, self.strap.address, self.strap.name), *self.sensors)
+        strap = SensorConfig(Role.HEART_RATE, self.strap.address, self.strap.name, acceleration=self.strap.acceleration)
+        return (strap, *self.sensors)
 
 
 def load_config(path: Path) -> AgentConfig:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.config import PASSWORD_VARIABLE, MqttConfig, Role, SensorConfig, load_config, read_password
+from edge_agent.config import PASSWORD_VARIABLE, MqttConfig, Placement, Role, SensorConfig, load_config, read_password
 from edge_agent.errors import ConfigError
 
 MINIMAL = '[strap]\nname = "HR 1"\n[store]\ndirectory = "data"\n'
@@ -36,6 +36,17 @@ def test_sensors_are_listed_by_role_in_order_of_preference_the_short_form_first(
     )
 
 
+@pytest.mark.parametrize("placement", list(Placement))
+def test_acceleration_is_off_until_a_heart_rate_sensor_says_where_it_is_worn(
+    tmp_path: Path, placement: Placement
+) -> None:
+    line = f'acceleration = "{placement}"\n'
+    listed = f'[[sensors]]\nrole = "heart_rate"\nname = "HR 2"\n{line}'
+    config = load_config(write(tmp_path, MINIMAL.replace("[store]", f"{line}[store]") + listed))
+    assert [sensor.acceleration for sensor in config.listed_sensors] == [placement, placement]
+    assert load_config(write(tmp_path, MINIMAL)).listed_sensors[0].acceleration is None
+
+
 def test_relative_paths_count_from_the_file(tmp_path: Path) -> None:
     text = MINIMAL + '[mqtt]\nhost = "b"\ntls = true\nca_file = "ca.pem"\nusername = "u"\npassword_file = "/etc/pw"\n'
     config = load_config(write(tmp_path, text))
@@ -55,6 +66,11 @@ def test_relative_paths_count_from_the_file(tmp_path: Path) -> None:
             r"Invalid enum value 'kettle'.*\$\.sensors\[0\]\.role",
         ),
         (MINIMAL + '[[sensors]]\nrole = "power"\n', r"needs `address` or `name`.*\$\.sensors\[0\]"),
+        (
+            MINIMAL + '[[sensors]]\nrole = "power"\nname = "x"\nacceleration = "wrist"\n',
+            r'`acceleration` needs `role = "heart_rate"`',
+        ),
+        (MINIMAL.replace("[store]", 'acceleration = "ankle"\n[store]'), r"Invalid enum value 'ankle'"),
         (MINIMAL + '[[sensors]]\nrole = "power"\nname = "x"\nbonded = true\n', r"`bonded` needs `address`"),
         (MINIMAL + 2 * '[[sensors]]\nrole = "power"\naddress = "F0:00:00:00:00:01"\n', r"01 is listed twice"),
         ('[strap]\n[store]\ndirectory = "d"\n', r"needs `address` or `name`.*\$\.strap"),

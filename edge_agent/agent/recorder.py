@@ -6,14 +6,16 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
+from edge_agent.agent.activity import LiveActivity
 from edge_agent.agent.arbitration import Arbiter
 from edge_agent.agent.clock import Clock
 from edge_agent.agent.session import LiveSession
 from edge_agent.config import AgentConfig, Role, SensorConfig
-from edge_agent.inference.models import WorkoutModel
+from edge_agent.inference.activity import ActivityWindow
+from edge_agent.inference.models import ActivityModel, WorkoutModel
 from edge_agent.sensors.links.states import SignalState
 from edge_agent.sensors.links.supervisor import Packet
-from edge_agent.sensors.profiles.readings import Quantity
+from edge_agent.sensors.profiles.readings import Acceleration, Quantity
 from edge_agent.signals.alignment import heart_rate_of, load_of
 from edge_agent.store.journal import Journal
 from edge_agent.sync.outbox import OutboxSync
@@ -30,6 +32,8 @@ class Recorder:
         self._sync = sync
         self._clock = clock
         self._model = WorkoutModel(config.store.directory, cache=config.store.directory)
+        self._cache = config.store.directory
+        self._activity_model: ActivityModel | None = None
         self._athletes: dict[str, _AthleteRecorder] = {}
         self._begun = asyncio.Event()
         log.info("model: workout %s, %s", self._model.version, self._model.form)
@@ -42,7 +46,13 @@ class Recorder:
             self._notify()
 
     def arrange(self, sensors: Sequence[tuple[str, SensorConfig]]) -> None:
-        """Take note of the sensors there are, by label, in order of preference."""
+        """Take note of the sensors there are, by label, in order of preference.
+
+        Raises:
+            BundleError: one streams acceleration, and the activity model cannot be used.
+        """
+        if self._activity_model is None and any(sensor.acceleration for _, sensor in sensors):
+            self._activity_model = ActivityModel(cache=self._cache)
         orders: dict[str, list[str]] = {}
         for label, sensor in sensors:
             orders.setdefault(sensor.athlete or self._default_athlete, []).append(label)
@@ -50,10 +60,22 @@ class Recorder:
             if athlete not in self._athletes:
                 self._athletes[athlete] = _AthleteRecorder(athlete, self._journal, self._model, self._clock)
             self._athletes[athlete].arrange(order)
+        for _, sensor in sensors:
+            if sensor.acceleration and self._activity_model:
+                self._athletes[sensor.athlete or self._default_athlete].follow(self._activity_model)
 
     def sources(self) -> dict[str, dict[Quantity, str]]:
         """By athlete and quantity, the label of the sensor that counts."""
         return {name: athlete.sources() for name, athlete in self._athletes.items()}
+
+    def activities(self) -> dict[str, ActivityWindow | None]:
+        """By athlete of whom acceleration is taken, what was done in the last window; None without a signal."""
+        now_s = self._clock.monotonic_s()
+        return {
+            name: athlete.activity.latest(now_s)
+            for name, athlete in self._athletes.items()
+            if athlete.activity is not None
+        }
 
     def take(self, packet: Packet) -> None:
         """Take a packet, as it arrives."""
@@ -98,6 +120,7 @@ class _AthleteRecorder:
         self._order: Sequence[str] = ()
         self._arbiters: dict[Quantity, Arbiter] = {}
         self._session: LiveSession | None = None
+        self.activity: LiveActivity | None = None
 
     @property
     def due_s(self) -> float | None:
@@ -110,6 +133,10 @@ class _AthleteRecorder:
         for arbiter in self._arbiters.values():
             arbiter.order = tuple(order)
 
+    def follow(self, model: ActivityModel) -> None:
+        """Recognise activities from now on, where that is not done yet."""
+        self.activity = self.activity or LiveActivity(model)
+
     def sources(self) -> dict[Quantity, str]:
         """By quantity, the label of the sensor that counts."""
         return {quantity: arbiter.winner for quantity, arbiter in self._arbiters.items() if arbiter.winner}
@@ -118,6 +145,9 @@ class _AthleteRecorder:
         """Take a packet; whether a session has begun with it."""
         if packet.sensor.role is not Role.HEART_RATE:
             self._take_loads(packet)
+            return False
+        if any(isinstance(reading, Acceleration) for reading in packet.readings):
+            self._take_acceleration(packet)
             return False
         heart_rate = heart_rate_of(packet.readings)
         good = heart_rate.bpm is not None and packet.signal is SignalState.LIVE
@@ -138,6 +168,14 @@ class _AthleteRecorder:
             load = load_of(reading)
             if load is not None and self._counts(load.quantity, packet, good=True) and self._session is not None:
                 self._session.add_load(load)
+
+    def _take_acceleration(self, packet: Packet) -> None:
+        # A sensor that nobody wears would tell what a table does.
+        if packet.sensor.acceleration is None or self.activity is None or packet.signal is SignalState.NO_CONTACT:
+            return
+        for samples in packet.readings:
+            if isinstance(samples, Acceleration) and self._counts(Quantity.ACCELERATION, packet, good=True):
+                self.activity.take(samples, sensor=packet.label, placement=packet.sensor.acceleration, at_s=packet.at_s)
 
     def _counts(self, quantity: Quantity, packet: Packet, *, good: bool) -> bool:
         arbiter = self._arbiters.setdefault(quantity, Arbiter(self._order))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from edge_agent.errors import LinkError
 
 if TYPE_CHECKING:
-    from edge_agent.agent.status import Status
+    from edge_agent.agent.status import ActivityStatus, Status
     from edge_agent.config import AgentConfig, SensorConfig
     from edge_agent.sensors.links.claims import Claims
     from edge_agent.sensors.links.host import Host
@@ -198,6 +198,8 @@ def _print_sensors(sensors: Sequence[SensorConfig], athlete: str, status: Status
         return
     for whose, sources in status.sources.items():
         print(f"{whose}: " + ", ".join(f"{quantity} from {label}" for quantity, label in sources.items()))
+    for whose, doing in status.activities.items():
+        print(f"{whose}: activity {_told(doing)}")
     stale = (datetime.now(UTC) - status.at).total_seconds() > 2 * REWRITE_S
     print(f"as the agent wrote it at {status.at.astimezone():%Y-%m-%d %H:%M:%S}{'; it does not run now' * stale}")
     if status.adapter_fault:
@@ -205,6 +207,15 @@ def _print_sensors(sensors: Sequence[SensorConfig], athlete: str, status: Status
     for sensor_status in status.sensors:
         if sensor_status.cause in ADVICE:
             print(f"{sensor_status.label}: {ADVICE[sensor_status.cause]}")
+
+
+def _told(doing: ActivityStatus) -> str:
+    """In words."""
+    if doing.activity is None:
+        return "no signal"
+    what = f"{doing.activity.label} ({doing.activity.probability:.0%})"
+    what = f"unknown, at best {what}" if doing.activity.unknown else what
+    return what if doing.cadence_per_min is None else f"{what}, {doing.cadence_per_min:.0f} per minute"
 
 
 def _doctor(args: argparse.Namespace) -> int:

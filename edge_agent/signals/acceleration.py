@@ -14,6 +14,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.sensors.profiles.readings import Acceleration
+
 CONTRACT = "activity-1"
 
 RATE_HZ = 25
@@ -122,6 +124,11 @@ def resample(acceleration_mps2: NDArray[np.float32], rate_hz: float) -> NDArray[
         resampler.push(acceleration_mps2[start : start + _BLOCK]) for start in range(0, len(acceleration_mps2), _BLOCK)
     ]
     return np.concatenate([*blocks, resampler.finish()])
+
+
+def samples_of(packet: Acceleration) -> NDArray[np.float32]:
+    """The samples of a sensor's packet, m/s², float32 (samples, 3)."""
+    return np.array(packet.xyz_mps2, np.float32)
 
 
 def view(acceleration_mps2: NDArray[np.float32], placement: NDArray[np.str_]) -> NDArray[np.float32]:

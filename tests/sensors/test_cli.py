@@ -12,9 +12,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge_agent.agent.status import Status
+from edge_agent.agent.status import ActivityStatus, Status
 from edge_agent.cli import main
 from edge_agent.config import Role, SensorConfig
+from edge_agent.inference.activity import Activity
 from edge_agent.sensors.links.claims import Claims
 from edge_agent.sensors.links.states import AdapterFault, Cause, LinkState, SensorStatus, SignalState
 from tests.fake_bluez import FakeBlueZ, fake_bluez, private_bus
@@ -106,7 +107,15 @@ def test_the_list_shows_what_the_agent_wrote_last_and_what_its_user_has_to_do(
         "1.2.3",
     )
     status = Status(
-        datetime(2026, 1, 1, tzinfo=UTC), AdapterFault.BLOCKED, (sensor,), {"ada": {"heart_rate_bpm": "heart_rate 1"}}
+        datetime(2026, 1, 1, tzinfo=UTC),
+        AdapterFault.BLOCKED,
+        (sensor,),
+        {"ada": {"heart_rate_bpm": "heart_rate 1"}},
+        {
+            "ada": ActivityStatus(Activity("running", 0.94, unknown=False), 162.4),
+            "bob": ActivityStatus(Activity("rowing", 0.31, unknown=True)),
+            "cleo": ActivityStatus(None),
+        },
     )
     (record / "status.json").write_bytes(msgspec.json.encode(status))
     assert run("sensors", "--config", config) == 0
@@ -115,6 +124,9 @@ def test_the_list_shows_what_the_agent_wrote_last_and_what_its_user_has_to_do(
     assert "12 %" in out
     assert "1.2.3" in out
     assert "ada: heart_rate_bpm from heart_rate 1" in out
+    assert "ada: activity running (94%), 162 per minute" in out
+    assert "bob: activity unknown, at best rowing (31%)" in out
+    assert "cleo: activity no signal" in out
     assert "it does not run now" in out
     assert "run `sudo rfkill unblock bluetooth`" in out
     assert "heart_rate 1: the bond was lost on one side; pair again" in out

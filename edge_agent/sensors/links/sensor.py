@@ -14,6 +14,7 @@ from bleak.exc import BleakDBusError, BleakError, BleakGATTProtocolError, BleakG
 
 from edge_agent.config import SensorConfig
 from edge_agent.errors import MalformedPacketError
+from edge_agent.sensors.links.acceleration import AccelerationLink, OnAcceleration
 from edge_agent.sensors.links.radio import BLUETOOTH_ERRORS, said
 from edge_agent.sensors.links.roles import ROLES
 from edge_agent.sensors.links.states import Cause
@@ -78,6 +79,7 @@ class SensorLink:
         self._lost = asyncio.Event()
         self._breaks = 0
         self._attempt: asyncio.Timeout | None = None
+        self._acceleration: AccelerationLink | None = None
         self._client = BleakClient(device, self._on_disconnected, timeout=CONNECT_S)
         self.firmware: str | None = None
         self.model: str | None = None
@@ -125,6 +127,30 @@ class SensorLink:
                 if "notify" in battery.properties:
                     await self._subscribe(battery, self._take_battery)
 
+    async def stream_acceleration(self, on_acceleration: OnAcceleration, on_stopped: Callable[[], None]) -> str | None:
+        """Ask for acceleration, beside the stream of its role.
+
+        Args:
+            on_acceleration: takes the samples of a packet, and when it came.
+            on_stopped: told when the sensor ends it by itself.
+
+        Returns:
+            None when it runs, else why it does not, in words.
+        """
+        self._acceleration = AccelerationLink(
+            self._client,
+            now_s=self._now_s,
+            on_acceleration=on_acceleration,
+            on_malformed=self._on_malformed,
+            on_stopped=on_stopped,
+        )
+        return await self._acceleration.start()
+
+    @property
+    def lost(self) -> bool:
+        """Whether the link is no more."""
+        return self._lost.is_set()
+
     async def wait_lost(self) -> None:
         """Until the link is lost."""
         await self._lost.wait()
@@ -165,6 +191,8 @@ class SensorLink:
 
     def _on_disconnected(self, _: BleakClient) -> None:
         self._lost.set()
+        if self._acceleration is not None:
+            self._acceleration.lost()
         self._breaks += 1
         if self._attempt is not None and self._breaks == BREAKS:
             self._attempt.reschedule(asyncio.get_running_loop().time())

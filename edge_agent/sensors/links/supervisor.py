@@ -19,6 +19,7 @@ from edge_agent.sensors.links.machine import SensorMachine
 from edge_agent.sensors.links.radio import Radio
 from edge_agent.sensors.links.sensor import Readings, SensorLink
 from edge_agent.sensors.links.states import ADVICE, Alert, Cause, LinkState, SensorStatus, SignalState
+from edge_agent.sensors.profiles.readings import Acceleration
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +82,7 @@ class Supervisor:
         self._frame_loop_s = 0.0
         self._firmware: str | None = None
         self._model: str | None = None
+        self._no_acceleration: str | None = None
         self._said: tuple[SignalState, tuple[Alert, ...]] = (SignalState.NO_SIGNAL, ())
 
     def heard(self, device: BLEDevice) -> None:
@@ -183,6 +185,8 @@ class Supervisor:
         self._on_change()
         await link.read_about()
         self._firmware, self._model = link.firmware or self._firmware, link.model or self._model
+        if self.sensor.acceleration is not None:
+            await self._ask_for_acceleration(link)
         while True:
             patience_s = SILENT_S - (_loop_s() - self._frame_loop_s) if self.sensor.role is Role.HEART_RATE else None
             try:
@@ -207,6 +211,23 @@ class Supervisor:
         self._frame_loop_s = _loop_s()
         self._health.frame(readings, at_s)
         self._on_packet(Packet(self.sensor, self.label, readings, at_s, self._health.signal(at_s)))
+
+    async def _ask_for_acceleration(self, link: SensorLink) -> None:
+        """What comes of it has no say in the health of the heart rate, which goes on without it."""
+        why_not = await link.stream_acceleration(self._on_acceleration, self._acceleration_stopped)
+        if link.lost:
+            return
+        if why_not is None:
+            log.info("%s: acceleration is streamed", self.label)
+        elif why_not != self._no_acceleration:  # once, not with every link
+            log.warning("%s: no acceleration: %s; heart rate goes on", self.label, why_not)
+        self._no_acceleration = why_not
+
+    def _on_acceleration(self, readings: list[Acceleration], at_s: float) -> None:
+        self._on_packet(Packet(self.sensor, self.label, readings, at_s, self._health.signal(at_s)))
+
+    def _acceleration_stopped(self) -> None:
+        log.warning("%s: the sensor has stopped its acceleration; it is asked again with the next link", self.label)
 
     def _on_malformed(self, error: MalformedPacketError) -> None:
         self._malformed += 1

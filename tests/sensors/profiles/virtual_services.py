@@ -57,6 +57,7 @@ class PolarService:
         commands: what was written to the control point.
         factor: of the compressed frames, None for raw ones.
         running: whether it thinks that it streams; set it to have a start refused as of something that runs already.
+        answers: what it indicates for every command, instead of the right answer; None for that.
     """
 
     rates_hz = (25, 50, 100, 200)
@@ -65,6 +66,7 @@ class PolarService:
         self.commands: list[bytes] = []
         self.factor: float | None = None
         self.running = False
+        self.answers: Sequence[bytes] | None = None
         self._device = device
         self._started = asyncio.Event()
         self._control: Characteristic[bytes] = Characteristic(
@@ -81,9 +83,20 @@ class PolarService:
 
     async def _on_write(self, _: Connection, value: bytes) -> None:
         self.commands.append(value)
-        for response in self._answer(Command(value[0])):
-            packet = polar_control.encode_response(response, Measurement.ACCELERATION)
-            await self._device.indicate_subscribers(self._control, packet)
+        right = (
+            polar_control.encode_response(response, Measurement.ACCELERATION)
+            for response in self._answer(Command(value[0]))
+        )
+        for packet in right if self.answers is None else self.answers:
+            await self.indicate(packet)
+
+    async def indicate(self, packet: bytes) -> None:
+        """Say something at the control point, whatever its bytes."""
+        await self._device.indicate_subscribers(self._control, packet)
+
+    async def notify(self, packet: bytes) -> None:
+        """Send a packet of data, whatever its bytes."""
+        await self._device.notify_subscribers(self._data, packet)
 
     def _answer(self, command: Command) -> list[Response]:
         """Settings come in two parts, as they do where the MTU is small."""
@@ -122,4 +135,4 @@ class PolarService:
                 compressed=self.factor is not None,
                 samples=tuple(samples[end - per_frame : end]),
             )
-            await self._device.notify_subscribers(self._data, polar_acceleration.encode(frame))
+            await self.notify(polar_acceleration.encode(frame))
