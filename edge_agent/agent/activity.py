@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+
 from edge_agent.config import Placement
 from edge_agent.inference.activity import ActivityRecogniser, ActivityWindow
 from edge_agent.inference.models import ActivityModel
 from edge_agent.sensors.links.health import LIVE_S
 from edge_agent.sensors.profiles.readings import Acceleration
 from edge_agent.signals.acceleration import MAX_RATE_HZ, MIN_RATE_HZ, samples_of
+
+log = logging.getLogger(__name__)
 
 # A hole this long is a packet or a link that was lost: no window may reach across it.
 _HOLE_S = 0.5
@@ -36,8 +40,8 @@ class LiveActivity:
         if len(samples.at_s) < 2:  # noqa: PLR2004 - one sample has no rate
             return
         if sensor != self._sensor or samples.at_s[0] - self._sample_s > _HOLE_S:
-            self._begin(samples, placement)
             self._sensor = sensor
+            self._begin(samples, placement)
         self._sample_s, self._packet_s = samples.at_s[-1], at_s
         if self._recogniser is not None:
             for recognition in self._recogniser.push(samples_of(samples)):
@@ -52,3 +56,8 @@ class LiveActivity:
         rate_hz = (len(samples.at_s) - 1) / (samples.at_s[-1] - samples.at_s[0])
         if MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
             self._recogniser = self._model.begin(placement=placement, rate_hz=rate_hz, start_s=samples.at_s[0])
+        else:
+            log.warning(
+                "%s: no activity: it samples at %.0f Hz, the model takes %.0f to %.0f Hz",
+                *(self._sensor, rate_hz, MIN_RATE_HZ, MAX_RATE_HZ),
+            )

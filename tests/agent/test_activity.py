@@ -265,10 +265,22 @@ def test_an_answer_is_live_for_6_s_and_never_reaches_across_a_hole_or_to_another
     assert activity.latest(119.0) is None
 
 
-def test_a_rate_that_the_model_does_not_take_has_no_answer() -> None:
+def test_a_rate_that_the_model_does_not_take_is_said_and_has_no_answer(caplog: pytest.LogCaptureFixture) -> None:
     activity = LiveActivity(ActivityModel())
     for n in range(10):
         samples = Acceleration((10.0 + n, 10.5 + n), ((0.0, 9.8, 0.1),) * 2)
         activity.take(samples, sensor="heart_rate 1", placement=Placement.WRIST, at_s=11.0 + n)
     activity.take(live(1, from_s=20.0), sensor="heart_rate 1", placement=Placement.WRIST, at_s=20.0)
     assert activity.latest(20.0) is None
+    assert "heart_rate 1: no activity: it samples at 2 Hz, the model takes 20 to 200 Hz" in caplog.text
+
+
+def test_samples_as_large_as_a_packet_can_claim_have_an_answer_in_numbers() -> None:
+    activity = LiveActivity(ActivityModel())
+    largest_mps2 = 0x7FFF * 1000 * 1000 * 9.80665e-3  # counts of 1 g, times the largest factor
+    at_s = tuple(10 + n / RATE_HZ for n in range(150))
+    wild = Acceleration(at_s, ((largest_mps2, -largest_mps2, 0.0), (-largest_mps2, 0.0, largest_mps2)) * 75)
+    activity.take(wild, sensor="heart_rate 1", placement=Placement.CHEST, at_s=16.0)
+    answer = activity.latest(16.0)
+    assert answer is not None
+    assert 0 < answer.activity.probability <= 1

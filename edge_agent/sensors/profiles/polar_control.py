@@ -22,6 +22,8 @@ _FEATURES = 0x0F  # what a value begins with that is read
 _RESPONSE = 0xF0  # what an indication begins with that answers a command
 _STOPPED = 0x01  # and one that tells of a measurement's end
 
+_LARGEST_FACTOR = 1000.0  # sensors have below 1; what is far above is no factor, and would overflow what is computed
+
 _TYPE_BITS = 0x3F  # the two above them tell online from offline measurements
 
 
@@ -221,7 +223,7 @@ def factor(settings: Mapping[Setting, tuple[int, ...]]) -> float:
     if not bits:
         return 1.0
     value = float(unpack("<f", bits[0].to_bytes(4, "little"))[0])
-    return value if 0 < value < float("inf") else 1.0
+    return value if 0 < value <= _LARGEST_FACTOR else 1.0
 
 
 def encode_features(features: Features) -> bytes:

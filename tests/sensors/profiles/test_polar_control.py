@@ -120,7 +120,7 @@ def test_a_factor_is_a_float() -> None:
     assert factor({}) == 1.0
 
 
-@pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf"), 1e38])
 def test_a_factor_that_cannot_be_is_1(value: float) -> None:
     bits = struct.unpack("<I", struct.pack("<f", value))[0]
     assert factor({Setting.FACTOR: (bits,)}) == 1.0
