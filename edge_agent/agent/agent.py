@@ -47,7 +47,7 @@ async def run(config: AgentConfig, *, clock: Clock, host: Host, stop: asyncio.Ev
     """
     with Journal(config.store.directory) as journal:
         async with _sync(config, journal) as sync:
-            recorder = Recorder(config, journal, sync, clock)
+            recorder = Recorder(config, journal, clock, enqueue=sync is not None)
             recorder.close_interrupted()
             links = Links(
                 config.listed_sensors,

@@ -18,7 +18,6 @@ from edge_agent.sensors.links.supervisor import Packet
 from edge_agent.sensors.profiles.readings import Acceleration, Quantity
 from edge_agent.signals.alignment import heart_rate_of, load_of
 from edge_agent.store.journal import Journal
-from edge_agent.sync.outbox import OutboxSync
 
 log = logging.getLogger(__name__)
 
@@ -26,10 +25,18 @@ log = logging.getLogger(__name__)
 class Recorder:
     """Gives each packet to the athlete whose sensor sent it, and advances every session, second by second."""
 
-    def __init__(self, config: AgentConfig, journal: Journal, sync: OutboxSync | None, clock: Clock) -> None:
+    def __init__(self, config: AgentConfig, journal: Journal, clock: Clock, *, enqueue: bool) -> None:
+        """Open the model.
+
+        Args:
+            config: whose sensors there are, and where the record is.
+            journal: to record in.
+            clock: the agent's time.
+            enqueue: whether summaries are meant for a broker.
+        """
         self._default_athlete = config.athlete.name
         self._journal = journal
-        self._sync = sync
+        self._enqueue = enqueue
         self._clock = clock
         self._model = WorkoutModel(config.store.directory, cache=config.store.directory)
         self._cache = config.store.directory
@@ -41,9 +48,8 @@ class Recorder:
     def close_interrupted(self) -> None:
         """Close what an earlier run could not."""
         for session in self._journal.open_sessions():
-            self._journal.close_session(session, interrupted=True, enqueue=self._sync is not None)
+            self._journal.close_session(session, interrupted=True, enqueue=self._enqueue)
             log.warning("session: an interrupted one was closed; none of its recorded seconds is lost")
-            self._notify()
 
     def arrange(self, sensors: Sequence[tuple[str, SensorConfig]]) -> None:
         """Take note of the sensors there are, by label, in order of preference.
@@ -92,21 +98,13 @@ class Recorder:
                 await self._clock.sleep(due_s - self._clock.monotonic_s())
                 for athlete in recording:
                     if athlete.advance():
-                        self._close(athlete)
+                        athlete.close(enqueue=self._enqueue)
             self._begun.clear()
 
     def close(self) -> None:
         """End every session that there is."""
         for athlete in self._athletes.values():
-            self._close(athlete)
-
-    def _close(self, athlete: _AthleteRecorder) -> None:
-        if athlete.close(enqueue=self._sync is not None):
-            self._notify()
-
-    def _notify(self) -> None:
-        if self._sync is not None:
-            self._sync.notify()
+            athlete.close(enqueue=self._enqueue)
 
 
 class _AthleteRecorder:
@@ -192,12 +190,11 @@ class _AthleteRecorder:
         self._session.advance()
         return self._session.idle
 
-    def close(self, *, enqueue: bool) -> bool:
-        """End the session, if there is one; whether a summary was made."""
+    def close(self, *, enqueue: bool) -> None:
+        """End the session, if there is one."""
         if self._session is None:
-            return False
+            return
         session, self._session = self._session, None
         summary = session.close(enqueue=enqueue)
         if summary is not None:
             log.info("session: closed, %d s recorded", summary.recorded_s)
-        return summary is not None

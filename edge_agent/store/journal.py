@@ -298,10 +298,12 @@ class Journal:
             JournalError: the disk cannot be written, or another program reads the journal.
         """
         try:
-            return forget_athlete(self._db, self.path.parent, athlete, now, time_trusted=time_trusted)
+            forgotten = forget_athlete(self._db, self.path.parent, athlete, now, time_trusted=time_trusted)
         except (OSError, sqlite3.Error) as error:
             msg = f"{self.path}: not every byte of the athlete could be deleted ({error}); forget them again"
             raise JournalError(msg) from error
+        self._tell(queued=forgotten.tombstone)
+        return forgotten
 
     def outbox(self, limit: int = 100, *, but_of: Collection[str] = ()) -> list[OutboxMessage]:
         """What is to be sent to the broker next, in order; none while the disk fails.

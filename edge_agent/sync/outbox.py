@@ -53,6 +53,7 @@ class OutboxSync:
         self._breaks: dict[int, int] = {}  # by message: connections in a row that ended with it
         self._queued = asyncio.Event()
         self._drained = asyncio.Event()
+        journal.when_queued(self._on_queued)
 
     async def run(self) -> None:
         """Send until cancelled."""
@@ -66,14 +67,13 @@ class OutboxSync:
                 self._drained.set()
             await self._until_there_is_more()
 
-    def notify(self) -> None:
-        """Say that a message was queued."""
-        self._drained.clear()
-        self._queued.set()
-
     async def drained(self) -> None:
         """Wait until nothing is queued."""
         await self._drained.wait()
+
+    def _on_queued(self) -> None:
+        self._drained.clear()
+        self._queued.set()
 
     def _waiting(self) -> list[OutboxMessage]:
         self._set_aside = {who: until_s for who, until_s in self._set_aside.items() if until_s > self._loop.time()}

@@ -103,7 +103,7 @@ async def _agent(venv: Path, config: Path, bus_address: str) -> AsyncIterator[as
 async def _subscriber(port: int) -> AsyncIterator[asyncio.subprocess.Process]:
     """mosquitto's own client, that gives the first summary under the agent's prefix."""
     process = await asyncio.create_subprocess_exec(
-        program("mosquitto_sub"), "-h", "127.0.0.1", "-p", str(port), "-t", "heartline/+/session", "-q", "1", "-C", "1", "-v",
+        program("mosquitto_sub"), "-p", str(port), "-t", "heartline/+/session", "-q", "1", "-C", "1", "-v",
         stdout=subprocess.PIPE,
     )  # fmt: skip
     try:

@@ -65,7 +65,6 @@ async def test_an_athlete_appears_with_the_first_session_and_goes_when_forgotten
             before = await described_with(port, journal, athlete="ada", there=False)
             assert list(before["cmps"]) == ["status"]
             queue(journal, 1)
-            sync.notify()
             await asyncio.wait_for(sync.drained(), 10)
             sensors = (await described_with(port, journal, athlete="ada", there=True))["cmps"]
             mean = sensors["ada-heart_rate_mean_bpm"]
@@ -74,7 +73,6 @@ async def test_an_athlete_appears_with_the_first_session_and_goes_when_forgotten
             assert len({sensor["unique_id"] for sensor in sensors.values()}) == len(sensors)
 
             journal.forget_athlete("ada", datetime.now(UTC), time_trusted=True)
-            sync.notify()
             await asyncio.wait_for(sync.drained(), 10)
             assert await described_with(port, journal, athlete="ada", there=False) == before
             assert not await retained(port, mean["state_topic"])

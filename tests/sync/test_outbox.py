@@ -113,7 +113,6 @@ async def test_what_is_queued_later_is_sent_too(tmp_path: Path) -> None:
         async with subscriber(port) as sub, syncing(journal, MqttConfig("127.0.0.1", port)) as sync:
             await asyncio.wait_for(sync.drained(), 10)
             ids = queue(journal, 1)
-            sync.notify()
             await asyncio.wait_for(sync.drained(), 10)
             assert [summary.session_id for _, summary in await received(sub, 1)] == ids
 
@@ -202,7 +201,6 @@ async def test_events_are_sent_where_they_are_shared_and_go_unsent_where_they_ar
             async with subscriber(port) as sub, syncing(journal, MqttConfig("127.0.0.1", port, share=share)) as sync:
                 await asyncio.wait_for(sync.drained(), 10)
                 queue(journal, 1)
-                sync.notify()
                 await asyncio.wait_for(sync.drained(), 10)
                 assert sub.stdout is not None
                 topics: list[str] = []
