@@ -41,7 +41,7 @@ class Settings:
         augmentation: how far windows are changed.
     """
 
-    steps: int = 1200
+    steps: int = 4000
     batch: int = 128
     learning_rate: float = 3e-3
     weight_decay: float = 2e-2
@@ -49,7 +49,7 @@ class Settings:
     mixup: float = 0.2
     averaging: float = 0.998
     wrist: float = 0.67
-    wisdm: float = 0.55
+    wisdm: float = 0.6
     augmentation: Augmentation = field(default_factory=Augmentation)
 
 
