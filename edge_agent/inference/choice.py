@@ -32,6 +32,10 @@ log = logging.getLogger(__name__)
 
 _TIMEOUT_S = 120  # a Pi Zero reads a runtime from a slow card in ten seconds or so
 
+# Status of a child that could not become the program it was to be (posix_spawn(3)). The parent is told by an OSError,
+# except where a processor is emulated and that does not get through.
+_NOT_STARTED = 127
+
 # Lines of /proc/cpuinfo that tell one processor from another, on x86 and on ARM.
 _PROCESSOR = ("model name", "flags", "CPU implementer", "CPU architecture", "CPU variant", "CPU part", "Features")
 
@@ -162,6 +166,9 @@ def _try(bundle: Bundle, variant: Variant, runtime: str) -> str | None:
         return f"no answer within {_TIMEOUT_S} s"
     except OSError as error:
         log.warning("no child process can be started (%s): %s is tried in this one", error.strerror, runtime)
+        return None
+    if child.returncode == _NOT_STARTED and not child.stdout and not child.stderr:
+        log.warning("a child process does not become a Python: %s is tried in this one", runtime)
         return None
     if child.returncode < 0:
         return f"the runtime crashed ({signal.Signals(-child.returncode).name})"
