@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 
-from edge_agent.errors import ConfigError
-
-PASSWORD_VARIABLE = "HEARTLINE_MQTT_PASSWORD"  # noqa: S105 - the name of one
-
-_MQTT_FILES = ("password_file", "ca_file", "certificate_file", "key_file")
+from edge_agent.broker import BrokerConfig, read_toml
 
 AthleteName = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 
@@ -134,55 +129,18 @@ class StoreConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     delete_unsent: bool = False
 
 
-class MqttConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class MqttConfig(BrokerConfig, frozen=True, forbid_unknown_fields=True):
     """The broker that summaries go to; without this section nothing is ever sent.
 
     Attributes:
-        host: name or address of the broker.
-        port: its port; 8883 is usual with TLS.
-        username: to log in with.
-        password_file: file whose first line is the password, readable by its owner alone; without it, the environment
-            variable `HEARTLINE_MQTT_PASSWORD` is the password, if there is one.
-        tls: whether to encrypt and to check the broker's certificate.
-        ca_file: certificate authority of the broker, instead of the system's own.
-        certificate_file: this device's own certificate, where the broker asks for one.
-        key_file: key of that certificate; None where it is in the same file.
-        check_server_name: whether the broker's certificate has to carry the name in `host`.
-        topic_prefix: first part of every topic.
         share: how much is told.
         athlete_names: whether athletes are called by their names; otherwise by pseudonyms.
         home_assistant: whether to show the device and its athletes' last sessions in Home Assistant.
     """
 
-    host: Annotated[str, msgspec.Meta(min_length=1)]
-    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 1883
-    username: str | None = None
-    password_file: Path | None = None
-    tls: bool = False
-    ca_file: Path | None = None
-    certificate_file: Path | None = None
-    key_file: Path | None = None
-    check_server_name: bool = True
-    topic_prefix: Annotated[str, msgspec.Meta(pattern="^[^#+/]+(/[^#+/]+)*$")] = "heartline"
     share: Share = Share.SUMMARY
     athlete_names: bool = False
     home_assistant: bool = False
-
-    def __post_init__(self) -> None:
-        for key, is_set in (
-            ("ca_file", self.ca_file),
-            ("certificate_file", self.certificate_file),
-            ("check_server_name", not self.check_server_name),
-        ):
-            if is_set and not self.tls:
-                msg = f"`{key}` needs `tls = true`"
-                raise ValueError(msg)
-        if self.key_file and not self.certificate_file:
-            msg = "`key_file` needs `certificate_file`"
-            raise ValueError(msg)
-        if self.password_file and not self.username:
-            msg = "`password_file` needs `username`"
-            raise ValueError(msg)
 
 
 class AgentConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -223,44 +181,8 @@ def load_config(path: Path) -> AgentConfig:
     Raises:
         ConfigError: it cannot be read, or a key is missing, unknown or of the wrong kind.
     """
-    try:
-        config = msgspec.toml.decode(path.read_bytes(), type=AgentConfig, dec_hook=_decode_path)
-    except OSError as error:
-        msg = f"{path}: cannot be read ({error.strerror}); name an existing file with --config"
-        raise ConfigError(msg) from error
-    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
-        msg = f"{path}: {error}; see docs/configuration.md for the keys and an example"
-        raise ConfigError(msg) from error
+    config = read_toml(path, AgentConfig, keys="docs/configuration.md")
     base = path.absolute().parent
-    mqtt = config.mqtt and msgspec.structs.replace(
-        config.mqtt,
-        **{key: base / path for key in _MQTT_FILES if (path := getattr(config.mqtt, key)) is not None},
-    )
+    mqtt = config.mqtt and config.mqtt.with_files_beside(base)
     store = msgspec.structs.replace(config.store, directory=base / config.store.directory.expanduser())
     return msgspec.structs.replace(config, store=store, mqtt=mqtt)
-
-
-def read_password(config: MqttConfig) -> str | None:
-    """The password to log in with: the first line of its file, else that of the environment, else None.
-
-    Raises:
-        ConfigError: the file cannot be read, or others than its owner can.
-    """
-    path = config.password_file
-    if path is None:
-        return os.environ.get(PASSWORD_VARIABLE)
-    try:
-        if path.stat().st_mode & 0o077:
-            msg = f"{path}: others can read this password file; run `chmod 600 {path}`"
-            raise ConfigError(msg)
-        return (path.read_text(encoding="utf-8").splitlines() or [""])[0]
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"{path}: the password file cannot be read ({error}); see docs/configuration.md"
-        raise ConfigError(msg) from error
-
-
-def _decode_path(kind: type, value: object) -> object:
-    if kind is Path and isinstance(value, str) and value:
-        return Path(value)
-    msg = f"expected a {kind.__name__.lower()}, got {value!r}"
-    raise ValueError(msg)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.config import PASSWORD_VARIABLE, MqttConfig, Placement, Role, SensorConfig, load_config, read_password
+from edge_agent.broker import PASSWORD_VARIABLE, read_password
+from edge_agent.config import MqttConfig, Placement, Role, SensorConfig, load_config
 from edge_agent.errors import ConfigError
 
 MINIMAL = '[strap]\nname = "HR 1"\n[store]\ndirectory = "data"\n'

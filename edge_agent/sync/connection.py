@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
@@ -24,8 +23,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge_agent.config import MqttConfig, read_password
-from edge_agent.errors import ConfigError
+from edge_agent.broker import BrokerConfig, read_password, tls_context
 from edge_agent.sync.topics import OFFLINE, ONLINE, Topics
 from edge_agent.sync.trouble import NO_ANSWER, Trouble, of_end, of_error, of_refusal
 
@@ -92,7 +90,7 @@ class _Link:
 class Connection:
     """Keeps a connection, publishes over it, and says what became of each message."""
 
-    def __init__(self, config: MqttConfig, topics: Topics, random: Random) -> None:
+    def __init__(self, config: BrokerConfig, topics: Topics, random: Random) -> None:
         """Prepare; nothing is sent before `run`.
 
         Args:
@@ -107,7 +105,7 @@ class Connection:
         self._topics = topics
         self._random = random
         self._password = read_password(config)
-        self._tls = _tls_context(config) if config.tls else None
+        self._tls = tls_context(config) if config.tls else None
         self._protocol = MQTTProtocolVersion.MQTTv5
         self._link: _Link | None = None
         self._up = asyncio.Event()
@@ -264,21 +262,3 @@ class Connection:
 def _settle(future: asyncio.Future[_Result], result: _Result) -> None:
     if not future.done():
         future.set_result(result)
-
-
-def _tls_context(config: MqttConfig) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=config.ca_file)
-    except (OSError, ssl.SSLError) as error:
-        msg = f"{config.ca_file}: no certificates can be read from it ({error.strerror}); name a PEM file in `ca_file`"
-        raise ConfigError(msg) from error
-    if config.certificate_file:
-        try:
-            context.load_cert_chain(config.certificate_file, config.key_file)
-        except (OSError, ssl.SSLError) as error:
-            msg = (
-                f"{config.certificate_file}: no certificate with its key can be read from it ({error.strerror}); name "
-                "PEM files that belong together in `certificate_file` and `key_file`"
-            )
-            raise ConfigError(msg) from error
-    return context

@@ -25,7 +25,7 @@ class Room:
     pure: bool = False
 
 
-_ERRORS, _CONFIG = "edge_agent.errors", "edge_agent.config"
+_ERRORS, _BROKER, _CONFIG = "edge_agent.errors", "edge_agent.broker", "edge_agent.config"
 _PROFILES, _LINKS = "edge_agent.sensors.profiles", "edge_agent.sensors.links"
 _SIGNALS, _RECORDINGS, _INFERENCE = "edge_agent.signals", "edge_agent.recordings", "edge_agent.inference"
 _STORE, _SYNC, _AGENT = "edge_agent.store", "edge_agent.sync", "edge_agent.agent"
@@ -33,7 +33,8 @@ _STORE, _SYNC, _AGENT = "edge_agent.store", "edge_agent.sync", "edge_agent.agent
 ROOMS = {
     "edge_agent": Room(),
     _ERRORS: Room(),
-    _CONFIG: Room((_ERRORS,), ("msgspec",)),
+    _BROKER: Room((_ERRORS,), ("msgspec",)),
+    _CONFIG: Room((_ERRORS, _BROKER), ("msgspec",)),
     "edge_agent.sensors": Room(),
     _PROFILES: Room((_ERRORS,), pure=True),
     _LINKS: Room((_ERRORS, _CONFIG, _PROFILES), ("bleak", "dbus_fast", "msgspec")),
@@ -46,7 +47,7 @@ ROOMS = {
     _INFERENCE: Room((_ERRORS, _SIGNALS), ("msgspec", "numpy")),
     _STORE: Room((_ERRORS, _SIGNALS, _INFERENCE), ("msgspec",)),
     f"{_STORE}.cli": Room(("edge_agent",)),
-    _SYNC: Room((_ERRORS, _CONFIG, _STORE), ("msgspec", "paho")),
+    _SYNC: Room((_ERRORS, _BROKER, _CONFIG, _STORE), ("msgspec", "paho")),
     _AGENT: Room((_ERRORS, _CONFIG, _PROFILES, _LINKS, _SIGNALS, _RECORDINGS, _INFERENCE, _STORE, _SYNC), ("msgspec",)),
     "edge_agent.demo": Room(("edge_agent",), ("amqtt", "bleak", "bumble", "msgspec", "numpy", "paho")),
     "edge_agent.cli": Room(("edge_agent",), ("msgspec",)),

@@ -14,7 +14,8 @@ from random import Random
 import pytest
 import trustme
 
-from edge_agent.config import PASSWORD_VARIABLE, MqttConfig
+from edge_agent.broker import PASSWORD_VARIABLE
+from edge_agent.config import MqttConfig
 from edge_agent.demo.broker import own_broker
 from edge_agent.errors import ConfigError
 from edge_agent.sync.connection import Connection
