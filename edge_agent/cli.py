@@ -111,8 +111,10 @@ def _parser() -> argparse.ArgumentParser:
 
     store_cli.add_commands(commands)
 
-    schema = commands.add_parser("schema", help="print the JSON Schema of what is published")
-    schema.add_argument("kind", choices=["summary", "event", "tombstone"], help="kind of message")
+    schema = commands.add_parser("schema", help="print the JSON Schema of what is published, or taken as a command")
+    schema.add_argument(
+        "kind", choices=["summary", "event", "tombstone", "live", "command", "answer"], help="kind of message"
+    )
     schema.set_defaults(run=_schema)
 
     decode = commands.add_parser("decode", help="decode a Bluetooth characteristic")
@@ -289,10 +291,9 @@ def _print_scores(scores: Mapping[int, ForecastScore]) -> None:
 
 
 def _schema(args: argparse.Namespace) -> int:
-    from edge_agent.store.messages import Kind
     from edge_agent.sync.schemas import schema_of
 
-    print(json.dumps(schema_of(Kind(args.kind)), indent=2))
+    print(json.dumps(schema_of(args.kind), indent=2))
     return 0
 
 

@@ -42,6 +42,25 @@ class Share(StrEnum):
     """A summary of each session, when it is over."""
     EVENTS = "summary+events"
     """What happened in it, too."""
+    LIVE = "live"
+    """Every second of it, too, while it lasts."""
+
+
+class CommandName(StrEnum):
+    """What a device can be told to do through the broker."""
+
+    START = "start"
+    """Record again after a stop."""
+    STOP = "stop"
+    """End the session, and record no further one before a start, or before the strap was off."""
+    LAP = "lap"
+    """Mark the second."""
+    SET_TARGET = "set_target"
+    """Set the heart rate to come down to after an effort."""
+    SYNC_NOW = "sync_now"
+    """Send at once what waits, also what the broker has refused."""
+    FORGET = "forget"
+    """Delete all of an athlete."""
 
 
 class StrapConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -136,11 +155,19 @@ class MqttConfig(BrokerConfig, frozen=True, forbid_unknown_fields=True):
         share: how much is told.
         athlete_names: whether athletes are called by their names; otherwise by pseudonyms.
         home_assistant: whether to show the device and its athletes' last sessions in Home Assistant.
+        commands: what whoever may publish to the device's command topic can have it do.
     """
 
     share: Share = Share.SUMMARY
     athlete_names: bool = False
     home_assistant: bool = False
+    commands: frozenset[CommandName] = frozenset()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.commands and self.share is Share.OFF:
+            msg = '`commands` needs another `share` than "off", with which no connection is made'
+            raise ValueError(msg)
 
 
 class AgentConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -19,3 +19,10 @@ def uuid7(at: datetime) -> uuid.UUID:
     version_and_a = 0x7 << _A_BITS | secrets.randbits(_A_BITS)
     variant_and_b = 0b10 << _B_BITS | secrets.randbits(_B_BITS)
     return uuid.UUID(int=unix_ms << 80 | version_and_a << 64 | variant_and_b)
+
+
+def unix_ms_of(identifier: uuid.UUID) -> int | None:
+    """The Unix time in ms that an id of version 7 was made at; None of any other id."""
+    if identifier.version != 7 or identifier.variant != uuid.RFC_4122:  # noqa: PLR2004
+        return None
+    return identifier.int >> 80

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 import msgspec
 
@@ -23,6 +24,18 @@ class Kind(StrEnum):
     """JSON of an `Event`: something that happened while recording."""
     TOMBSTONE = "tombstone"
     """JSON of a `Tombstone`: an athlete was forgotten, and the backend has to forget as well."""
+
+
+# What happens while recording, each with its `detail`:
+EventName = Literal[
+    "session_started",
+    "session_ended",  # recorded_s
+    "lap",  # lap: its number, from 1 on
+    "target_reached",  # target_bpm; heart rate came down to it after it had been above
+    "sensor_lost",  # sensor: its label, role; for half a minute, in a session
+    "sensor_back",  # sensor, role, away_s
+    "battery_low",  # sensor, role, battery_percent
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +67,7 @@ class Event(msgspec.Struct, frozen=True):
         t_s: second of that session.
         at: ISO 8601, UTC, by the clock of then; where `time_trusted` is false, go by the session's date and `t_s`.
         time_trusted: whether the device knew the time then.
-        name: what happened, e.g. `zone_entered`.
+        name: what happened.
         detail: more about it.
     """
 
@@ -66,7 +79,7 @@ class Event(msgspec.Struct, frozen=True):
     t_s: int | None
     at: str
     time_trusted: bool
-    name: str
+    name: EventName
     detail: dict[str, str | int | float | bool]
 
 

@@ -1,4 +1,4 @@
-"""JSON Schema of every payload that the device publishes, made from the types that they are encoded from."""
+"""JSON Schema of every payload to and from the device, made from the types that they are encoded from."""
 
 from __future__ import annotations
 
@@ -8,14 +8,23 @@ import msgspec
 
 from edge_agent.store.messages import Event, Kind, Tombstone
 from edge_agent.store.summary import Summary
+from edge_agent.sync.commands import Answer, Command
+from edge_agent.sync.live import Live
 
+# Of the messages of the outbox.
 PAYLOADS: dict[Kind, type[Summary | Event | Tombstone]] = {
     Kind.SUMMARY: Summary,
     Kind.EVENT: Event,
     Kind.TOMBSTONE: Tombstone,
 }
 
+_TYPES: dict[str, Any] = {"live": Live, "command": Command, "answer": Answer} | {
+    k.value: t for k, t in PAYLOADS.items()
+}
 
-def schema_of(kind: Kind) -> dict[str, Any]:
-    """JSON Schema (draft 2020-12) of the payload of a kind of message."""
-    return msgspec.json.schema(PAYLOADS[kind])
+NAMES = tuple(_TYPES)
+
+
+def schema_of(name: str) -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of one of the payloads in `NAMES`, among them every `Kind`."""
+    return msgspec.json.schema(_TYPES[name])

@@ -33,6 +33,20 @@ class Topics:
         """Retained: whether the device is online."""
         return f"{self.prefix}/{self.device}/status"
 
+    @property
+    def command(self) -> str:
+        """Where the device is told what to do."""
+        return f"{self.prefix}/{self.device}/command"
+
+    @property
+    def answer(self) -> str:
+        """Where it says what became of a command whose sender names no topic for that."""
+        return f"{self.prefix}/{self.device}/answer"
+
+    def live(self, athlete: str) -> str:
+        """The second that was recorded just now of an athlete."""
+        return f"{self.prefix}/{self.device}/athlete/{athlete}/live"
+
     def last_session(self, athlete: str) -> str:
         """Retained: summary of an athlete's last session, for dashboards."""
         return f"{self.prefix}/{self.device}/athlete/{athlete}/session"
