@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from edge_agent.config import Placement
-from edge_agent.inference.activity import ActivityRecogniser, ActivityWindow
+from edge_agent.inference.activity import ActivityRecogniser, CurrentActivity
 from edge_agent.inference.models import ActivityModel
 from edge_agent.sensors.links.health import LIVE_S
 from edge_agent.sensors.profiles.readings import Acceleration
@@ -24,11 +24,11 @@ class LiveActivity:
         self._model = model
         self._sensor: str | None = None
         self._recogniser: ActivityRecogniser | None = None
-        self._window: ActivityWindow | None = None
+        self._doing: CurrentActivity | None = None
         self._sample_s = 0.0  # when the last sample was taken
         self._packet_s = 0.0  # when its packet came
 
-    def take(self, samples: Acceleration, *, sensor: str, placement: Placement, at_s: float) -> None:
+    def take(self, samples: Acceleration, *, sensor: str, placement: Placement, at_s: float) -> list[CurrentActivity]:
         """Take the samples of a packet.
 
         Args:
@@ -36,23 +36,28 @@ class LiveActivity:
             sensor: label of the one that sent it.
             placement: where it is worn.
             at_s: when it came, on the agent's clock.
+
+        Returns:
+            An answer to each window that they complete.
         """
         if len(samples.at_s) < 2:  # noqa: PLR2004 - one sample has no rate
-            return
+            return []
         if sensor != self._sensor or samples.at_s[0] - self._sample_s > _HOLE_S:
             self._sensor = sensor
             self._begin(samples, placement)
         self._sample_s, self._packet_s = samples.at_s[-1], at_s
-        if self._recogniser is not None:
-            for recognition in self._recogniser.push(samples_of(samples)):
-                self._window = recognition.window
+        if self._recogniser is None:
+            return []
+        answers = [recognition.doing for recognition in self._recogniser.push(samples_of(samples))]
+        self._doing = answers[-1] if answers else self._doing
+        return answers
 
-    def latest(self, now_s: float) -> ActivityWindow | None:
-        """The answer to the last window; None while there is none, or no packet has come for 6 s."""
-        return self._window if now_s - self._packet_s <= LIVE_S else None
+    def latest(self, now_s: float) -> CurrentActivity | None:
+        """The last answer; None while there is none, or no packet has come for 6 s."""
+        return self._doing if now_s - self._packet_s <= LIVE_S else None
 
     def _begin(self, samples: Acceleration, placement: Placement) -> None:
-        self._window = self._recogniser = None
+        self._doing = self._recogniser = None
         rate_hz = (len(samples.at_s) - 1) / (samples.at_s[-1] - samples.at_s[0])
         if MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
             self._recogniser = self._model.begin(placement=placement, rate_hz=rate_hz, start_s=samples.at_s[0])

@@ -11,7 +11,7 @@ from edge_agent.agent.arbitration import Arbiter
 from edge_agent.agent.clock import Clock
 from edge_agent.agent.session import LiveSession
 from edge_agent.config import AgentConfig, Role, SensorConfig
-from edge_agent.inference.activity import ActivityWindow
+from edge_agent.inference.activity import CurrentActivity
 from edge_agent.inference.models import ActivityModel, WorkoutModel
 from edge_agent.sensors.links.states import SignalState
 from edge_agent.sensors.links.supervisor import Packet
@@ -74,8 +74,8 @@ class Recorder:
         """By athlete and quantity, the label of the sensor that counts."""
         return {name: athlete.sources() for name, athlete in self._athletes.items()}
 
-    def activities(self) -> dict[str, ActivityWindow | None]:
-        """By athlete of whom acceleration is taken, what was done in the last window; None without a signal."""
+    def activities(self) -> dict[str, CurrentActivity | None]:
+        """By athlete of whom acceleration is taken, what is done now; None without a signal."""
         now_s = self._clock.monotonic_s()
         return {
             name: athlete.activity.latest(now_s)
@@ -173,7 +173,10 @@ class _AthleteRecorder:
             return
         for samples in packet.readings:
             if isinstance(samples, Acceleration) and self._counts(Quantity.ACCELERATION, packet, good=True):
-                self.activity.take(samples, sensor=packet.label, placement=packet.sensor.acceleration, at_s=packet.at_s)
+                placement = packet.sensor.acceleration
+                for doing in self.activity.take(samples, sensor=packet.label, placement=placement, at_s=packet.at_s):
+                    if self._session is not None:
+                        self._session.add_activity(doing)
 
     def _counts(self, quantity: Quantity, packet: Packet, *, good: bool) -> bool:
         arbiter = self._arbiters.setdefault(quantity, Arbiter(self._order))

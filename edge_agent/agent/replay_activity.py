@@ -50,7 +50,7 @@ class Stretch:
 
 def stretches(recognised: Iterable[Recognition]) -> Iterator[Stretch]:
     """A recording's windows, put together by what was done."""
-    for activity, group in groupby(recognised, key=lambda recognition: recognition.doing):
+    for activity, group in groupby(recognised, key=lambda recognition: recognition.doing.label):
         windows = [recognition.window for recognition in group]
         rates = [w.cadence_per_min for w in windows if w.cadence_per_min is not None]
         yield Stretch(

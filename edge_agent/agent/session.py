@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from edge_agent.agent.clock import Clock
+from edge_agent.inference.activity import CurrentActivity
 from edge_agent.inference.models import WorkoutModel
 from edge_agent.sensors.profiles.readings import Reading
 from edge_agent.signals.alignment import HeartRate, SecondGrid
@@ -17,6 +20,10 @@ IDLE_S = 300
 # What is learned of the athlete is kept this often: a crash costs five minutes of it. The file is 0.8 MB, so an hour of
 # training writes 10 MB, and a year of daily training less than a card of a few GB takes once over.
 SAVE_S = 300
+
+# Of activities, one comes in five seconds, and one can be recorded a second. A link that hung for its supervision
+# timeout, 32 s at most, brings seven at once; more would be made up, and the oldest go.
+WAITING_ACTIVITIES = 8
 
 
 class LiveSession:
@@ -40,6 +47,7 @@ class LiveSession:
             model_version=model.version,
             boot=clock.since_boot(),
         )
+        self._activities: deque[CurrentActivity] = deque(maxlen=WAITING_ACTIVITIES)
         self._row: int | None = None
         self._idle_s = 0
         self._unsaved_s = 0
@@ -62,13 +70,17 @@ class LiveSession:
         """Take a value of a load, as `load_of` gives it."""
         self._grid.add_load(load)
 
+    def add_activity(self, doing: CurrentActivity) -> None:
+        """Take the answer to a window of acceleration; it is recorded with the next second that has none yet."""
+        self._activities.append(doing)
+
     def advance(self) -> None:
         """Forecast and journal every second that is over."""
         seconds = []
         while self._grid.due_s <= self._clock.monotonic_s() and not self.idle:
             frame = self._grid.next_frame()
             forecast = self._forecaster.step(frame)
-            seconds.append(second_of(frame, forecast))
+            seconds.append(second_of(frame, forecast, self._activities.popleft() if self._activities else None))
             self._idle_s = 0 if frame.heart_rate_bpm is not None else self._idle_s + 1
         if not seconds:
             return

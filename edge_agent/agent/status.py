@@ -11,7 +11,7 @@ import msgspec
 
 from edge_agent.agent.clock import Clock
 from edge_agent.agent.recorder import Recorder
-from edge_agent.inference.activity import Activity
+from edge_agent.inference.activity import CurrentActivity
 from edge_agent.sensors.links.links import Links
 from edge_agent.sensors.links.states import AdapterFault, SensorStatus
 
@@ -24,18 +24,6 @@ LOOK_S = 5.0
 REWRITE_S = 60.0
 
 
-class ActivityStatus(msgspec.Struct, frozen=True):
-    """What an athlete was doing, from the last five seconds of acceleration that are complete.
-
-    Attributes:
-        activity: what; None while no acceleration comes, or not for five seconds yet.
-        cadence_per_min: repetitions per minute; None where nothing repeats.
-    """
-
-    activity: Activity | None
-    cadence_per_min: float | None = None
-
-
 class Status(msgspec.Struct, frozen=True):
     """What the agent knows of its sensors.
 
@@ -44,14 +32,15 @@ class Status(msgspec.Struct, frozen=True):
         adapter_fault: why Bluetooth cannot be used, None when it can.
         sensors: in order of preference.
         sources: by athlete and quantity, the label of the sensor that counts.
-        activities: by athlete of whom acceleration is taken.
+        activities: by athlete of whom acceleration is taken, what is done; None while none comes, or not for five
+            seconds yet.
     """
 
     at: datetime
     adapter_fault: AdapterFault | None
     sensors: tuple[SensorStatus, ...]
     sources: dict[str, dict[str, str]]
-    activities: dict[str, ActivityStatus] = {}
+    activities: dict[str, CurrentActivity | None] = {}
 
 
 async def keep_status(links: Links, recorder: Recorder, directory: Path, clock: Clock) -> None:
@@ -66,7 +55,7 @@ async def keep_status(links: Links, recorder: Recorder, directory: Path, clock: 
                 status.adapter_fault,
                 status.sources,
                 [_state(sensor) for sensor in status.sensors],
-                {athlete: _known(now.activity) for athlete, now in status.activities.items()},
+                {athlete: _known(doing) for athlete, doing in status.activities.items()},
             )
             if state != written or clock.monotonic_s() - written_s >= REWRITE_S:
                 _write(path, status)
@@ -82,11 +71,7 @@ def current_status(links: Links, recorder: Recorder, clock: Clock) -> Status:
         athlete: {quantity.value: label for quantity, label in by_quantity.items()}
         for athlete, by_quantity in recorder.sources().items()
     }
-    activities = {
-        athlete: ActivityStatus(window.activity, window.cadence_per_min) if window else ActivityStatus(None)
-        for athlete, window in recorder.activities().items()
-    }
-    return Status(clock.now(), links.adapter_fault, tuple(links.status()), sources, activities)
+    return Status(clock.now(), links.adapter_fault, tuple(links.status()), sources, recorder.activities())
 
 
 def read_status(directory: Path) -> Status | None:
@@ -102,9 +87,9 @@ def _state(sensor: SensorStatus) -> object:
     return msgspec.structs.replace(sensor, frame_age_s=None, frames=0, malformed_packets=0)
 
 
-def _known(activity: Activity | None) -> object:
+def _known(doing: CurrentActivity | None) -> object:
     """What of it is worth a write; the probability is another one every five seconds."""
-    return activity and (activity.label, activity.unknown)
+    return doing and (doing.label, doing.unknown)
 
 
 def _write(path: Path, status: Status) -> None:

@@ -54,6 +54,22 @@ class ActivityWindow(msgspec.Struct, frozen=True):
     cadence_per_min: float | None
 
 
+class CurrentActivity(msgspec.Struct, frozen=True):
+    """What is done by the end of a window, smoothed over it and those before it.
+
+    Attributes:
+        label: the activity.
+        probability: that the window alone gives to it, calibrated.
+        unknown: whether the window alone is too little to go by, or none of the known activities.
+        cadence_per_min: repetitions per minute in the window; None where nothing repeats.
+    """
+
+    label: str
+    probability: float
+    unknown: bool
+    cadence_per_min: float | None
+
+
 @dataclass(frozen=True, slots=True)
 class Recognition:
     """What is known once a window is complete.
@@ -64,7 +80,7 @@ class Recognition:
     """
 
     window: ActivityWindow
-    doing: str
+    doing: CurrentActivity
 
 
 def probabilities(logits: NDArray[np.float32], calibration: Calibration) -> Probabilities:
@@ -129,13 +145,14 @@ class ActivityRecogniser:
         likely = probabilities(logits, self._calibration)
         best = int(likely.argmax())
         label, probability = self._labels[best], float(likely[best])
-        cadence = cadence_per_min(window_mps2, label)
-        window = ActivityWindow(
-            round(self._next_s, 3),
-            Activity(label, round(probability, 4), probability < self._calibration.unknown_below),
-            None if cadence is None else round(cadence, 1),
+        unknown = probability < self._calibration.unknown_below
+        found = cadence_per_min(window_mps2, label)
+        cadence = None if found is None else round(found, 1)
+        now = int(self._smoother.step(likely).argmax())
+        return Recognition(
+            ActivityWindow(round(self._next_s, 3), Activity(label, round(probability, 4), unknown), cadence),
+            CurrentActivity(self._labels[now], round(float(likely[now]), 4), unknown, cadence),
         )
-        return Recognition(window, self._labels[int(self._smoother.step(likely).argmax())])
 
 
 class Smoother:

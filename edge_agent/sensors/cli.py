@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from edge_agent.errors import LinkError
 
 if TYPE_CHECKING:
-    from edge_agent.agent.status import ActivityStatus, Status
+    from edge_agent.agent.status import Status
     from edge_agent.config import AgentConfig, SensorConfig
+    from edge_agent.inference.activity import CurrentActivity
     from edge_agent.sensors.links.claims import Claims
     from edge_agent.sensors.links.host import Host
 
@@ -209,12 +210,12 @@ def _print_sensors(sensors: Sequence[SensorConfig], athlete: str, status: Status
             print(f"{sensor_status.label}: {ADVICE[sensor_status.cause]}")
 
 
-def _told(doing: ActivityStatus) -> str:
+def _told(doing: CurrentActivity | None) -> str:
     """In words."""
-    if doing.activity is None:
+    if doing is None:
         return "no signal"
-    what = f"{doing.activity.label} ({doing.activity.probability:.0%})"
-    what = f"unknown, at best {what}" if doing.activity.unknown else what
+    what = f"{doing.label} ({doing.probability:.0%})"
+    what = f"unknown, at best {what}" if doing.unknown else what
     return what if doing.cadence_per_min is None else f"{what}, {doing.cadence_per_min:.0f} per minute"
 
 

@@ -175,7 +175,7 @@ def _beyond(old: sqlite3.Connection, select: str, key: str, low: int) -> int | N
 
 def _insert(new: sqlite3.Connection, table: str, row: dict[str, Any]) -> None:
     """Insert what was read, unless it is no row of this table: damage can look like anything."""
-    for column in row.keys() & {"summary", "payload", "rr_intervals_ms", "forecast"}:
+    for column in row.keys() & {"summary", "payload", "rr_intervals_ms", "forecast", "activity"}:
         row[column] = _json_or_none(row[column])
     names = ", ".join(row)
     try:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from edge_agent.errors import JournalError
 
-VERSION = 4
+VERSION = 5
 
 
 def version_of(db: sqlite3.Connection, path: Path) -> int:

@@ -11,15 +11,19 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from edge_agent import __version__
+from edge_agent.inference.activity import CurrentActivity
 from edge_agent.inference.forecast import Forecast, Quantiles
-from edge_agent.store.summary import SCHEMA, Second, Summary, score_forecasts
+from edge_agent.store.summary import SCHEMA, Second, Summary, activity_seconds, score_forecasts
 
 SecondRow = tuple[int | float | str | None, ...]  # in the order of _COLUMNS
 
-_COLUMNS = "session_id, t_s, heart_rate_bpm, rr_intervals_ms, forecast, speed_mps, cadence_rpm, power_w, altitude_m"
+_COLUMNS = (
+    "session_id, t_s, heart_rate_bpm, rr_intervals_ms, forecast, speed_mps, cadence_rpm, power_w, altitude_m, activity"
+)
 
 _forecast_decoder = msgspec.json.Decoder(dict[int, Quantiles | None])
 _rr_decoder = msgspec.json.Decoder(tuple[float, ...])
+_activity_decoder = msgspec.json.Decoder(CurrentActivity)
 _summary_decoder = msgspec.json.Decoder(Summary)
 
 
@@ -102,6 +106,7 @@ def rows_of(session_id: int, seconds: Iterable[Second]) -> list[SecondRow]:
             s.cadence_rpm,
             s.power_w,
             s.altitude_m,
+            msgspec.json.encode(s.activity).decode() if s.activity else None,
         )
         for s in seconds
     ]
@@ -118,25 +123,30 @@ def _rounded(forecast: Forecast) -> Forecast:
 def insert_seconds(db: sqlite3.Connection, rows: Iterable[SecondRow]) -> None:
     """Record seconds."""
     db.executemany(
-        f"INSERT INTO second ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - of our own
+        f"INSERT INTO second ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - of our own
         rows,
     )
 
 
 def read_seconds(db: sqlite3.Connection, session_id: int) -> list[Second]:
     """All recorded seconds of a session, in order."""
+    rows = db.execute(
+        f"SELECT {_COLUMNS} FROM second WHERE session_id = ? ORDER BY t_s",  # noqa: S608 - of our own
+        (session_id,),
+    )
     return [
         Second(
             t_s,
-            heart_rate_bpm,
-            _rr_decoder.decode(rr_intervals_ms) if rr_intervals_ms else (),
+            heart_rate,
+            _rr_decoder.decode(rr_intervals) if rr_intervals else (),
             _forecast_decoder.decode(forecast) if forecast else {},
-            *loads,
+            speed,
+            cadence,
+            power,
+            altitude,
+            _activity_decoder.decode(activity) if activity else None,
         )
-        for _, t_s, heart_rate_bpm, rr_intervals_ms, forecast, *loads in db.execute(
-            f"SELECT {_COLUMNS} FROM second WHERE session_id = ? ORDER BY t_s",  # noqa: S608 - of our own
-            (session_id,),
-        )
+        for _, t_s, heart_rate, rr_intervals, forecast, speed, cadence, power, altitude, activity in rows
     ]
 
 
@@ -208,6 +218,7 @@ def _summarise(db: sqlite3.Connection, session_id: int, *, interrupted: bool) ->
         forecast=score_forecasts(seconds),
         model_version=model_version,
         agent_version=__version__,
+        activity_s=activity_seconds(seconds),
     )
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
 
+from edge_agent.inference.activity import CurrentActivity
 from edge_agent.inference.forecast import Forecast
+from edge_agent.signals.acceleration import WINDOW_S
 from edge_agent.signals.frame import Frame
 
 SCHEMA = 2
@@ -24,6 +27,8 @@ class Second(msgspec.Struct, frozen=True):
         cadence_rpm: of one crank or one leg.
         power_w: mechanical.
         altitude_m: above the sea or the start, as its source counts.
+        activity: what the last five seconds of acceleration were, in the second in which that was known; None in the
+            others, and without acceleration.
     """
 
     t_s: int
@@ -34,10 +39,11 @@ class Second(msgspec.Struct, frozen=True):
     cadence_rpm: float | None = None
     power_w: float | None = None
     altitude_m: float | None = None
+    activity: CurrentActivity | None = None
 
 
-def second_of(frame: Frame, forecast: Forecast) -> Second:
-    """What the journal holds of a frame and of what was forecast from it."""
+def second_of(frame: Frame, forecast: Forecast, activity: CurrentActivity | None = None) -> Second:
+    """What the journal holds of a frame, of what was forecast from it, and of an activity that became known with it."""
     return Second(
         frame.t_s,
         frame.heart_rate_bpm,
@@ -47,6 +53,7 @@ def second_of(frame: Frame, forecast: Forecast) -> Second:
         frame.cadence_rpm,
         frame.power_w,
         frame.altitude_m,
+        activity,
     )
 
 
@@ -87,6 +94,7 @@ class Summary(msgspec.Struct, frozen=True):
         forecast: seconds ahead to its score.
         model_version: of the workout model.
         agent_version: of heartline.
+        activity_s: seconds of each activity that acceleration told, `unknown` among them; empty without acceleration.
     """
 
     schema: int
@@ -106,6 +114,7 @@ class Summary(msgspec.Struct, frozen=True):
     forecast: dict[int, ForecastScore]
     model_version: str
     agent_version: str
+    activity_s: dict[str, int] = {}
 
 
 def score_forecasts(seconds: Sequence[Second]) -> dict[int, ForecastScore]:
@@ -129,3 +138,9 @@ def score_forecasts(seconds: Sequence[Second]) -> dict[int, ForecastScore]:
             inside_q10_q90=round(inside / count, 3) if count else None,
         )
     return scores
+
+
+def activity_seconds(seconds: Sequence[Second]) -> dict[str, int]:
+    """How long each activity was done, the longest first; what was too little to go by counts as `unknown`."""
+    windows = Counter("unknown" if s.activity.unknown else s.activity.label for s in seconds if s.activity)
+    return {label: count * WINDOW_S for label, count in windows.most_common()}

@@ -10,15 +10,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from bumble.link import LocalLink
 
 from edge_agent.agent.activity import LiveActivity
-from edge_agent.agent.status import ActivityStatus
 from edge_agent.config import Placement
 from edge_agent.demo.strap import VirtualStrap
+from edge_agent.inference.activity import CurrentActivity
 from edge_agent.inference.models import ActivityModel
 from edge_agent.sensors.profiles.polar_acceleration import Sample
 from edge_agent.sensors.profiles.polar_control import Command
@@ -29,7 +31,6 @@ from tests.sensors.profiles.virtual_services import PolarService
 
 RATE_HZ = 25
 PER_FRAME = 36  # as a strap that has 230 bytes of room
-NO_SIGNAL = ActivityStatus(None)
 
 
 def running(samples: int) -> list[Sample]:
@@ -45,11 +46,16 @@ def running(samples: int) -> list[Sample]:
     ]
 
 
-def recognised(samples: list[Sample]) -> list[tuple[str, bool, float | None]]:
+def recognised(samples: list[Sample]) -> list[CurrentActivity]:
     """What the model that ships says of it, without an agent or a radio."""
     recogniser = ActivityModel().begin(placement="chest", rate_hz=RATE_HZ)
-    windows = [found.window for found in recogniser.push(np.array(samples, np.float32) * np.float32(9.80665e-3))]
-    return [(window.activity.label, window.activity.unknown, window.cadence_per_min) for window in windows]
+    return [found.doing for found in recogniser.push(np.array(samples, np.float32) * np.float32(9.80665e-3))]
+
+
+def recorded(seconds: list[dict[str, Any]]) -> dict[int, CurrentActivity]:
+    """The activities of journalled seconds, by second."""
+    found = {second["t_s"]: second["activity"] for second in seconds if second["activity"]}
+    return {t_s: msgspec.json.decode(encoded, type=CurrentActivity) for t_s, encoded in found.items()}
 
 
 @dataclass
@@ -60,13 +66,13 @@ class Worn:
     polar: PolarService | None
     rig: Rig
 
-    def activity(self) -> ActivityStatus | None:
-        """What the status file says."""
-        return self.rig.status().activities.get("athlete")
+    def activity(self) -> CurrentActivity | None:
+        """What the status file says; None without a signal."""
+        return self.rig.status().activities["athlete"]
 
-    async def told(self) -> ActivityStatus:
+    async def told(self) -> CurrentActivity:
         """The first activity."""
-        await until(lambda: self.activity() not in {None, NO_SIGNAL}, timeout_s=60)
+        await until(lambda: self.activity() is not None, timeout_s=60)
         found = self.activity()
         assert found is not None
         return found
@@ -104,18 +110,17 @@ def test_an_activity_is_told_from_a_strap_that_streams_and_its_heart_rate_is_rec
 ) -> None:
     async def story() -> None:
         async with worn(tmp_path, factor=factor) as wearer:
-            assert wearer.activity() == NO_SIGNAL
+            assert wearer.activity() is None
             told = await wearer.told()
-            assert told.activity is not None
             assert wearer.rig.status().sources["athlete"]["acceleration_mps2"] == "heart_rate 1"
             # Where in the motion the strap's stream begins is not ours to say, so any of its windows may be the first.
-            windows = recognised(running(40 * RATE_HZ))
-            assert (told.activity.label, told.activity.unknown) in {(label, unknown) for label, unknown, _ in windows}
+            assert (told.label, told.unknown) in {(d.label, d.unknown) for d in recognised(running(40 * RATE_HZ))}
             assert told.cadence_per_min == pytest.approx(60 * 2.7, abs=2)
             await asyncio.sleep(10)
         seconds = wearer.rig.seconds()
         assert sum(second["heart_rate_bpm"] is None for second in seconds) <= 1
         assert len(seconds) > 15
+        assert told in recorded(seconds).values()
 
     run_virtual(story())
 
@@ -130,7 +135,7 @@ def test_without_a_link_there_is_no_signal_after_6_s_and_with_the_next_link_it_i
             assert wearer.polar is not None
             await wearer.told()
             await wearer.strap.go_out_of_range()
-            gone_s = await until(lambda: wearer.activity() == NO_SIGNAL, timeout_s=30)
+            gone_s = await until(lambda: wearer.activity() is None, timeout_s=30)
             assert gone_s <= 6 + 5  # the status is looked at every 5 s
             asked = len(wearer.polar.commands)
             await wearer.strap.come_back()
@@ -150,7 +155,7 @@ def test_a_strap_without_acceleration_is_one_sentence_for_all_its_links(
         async with worn(tmp_path, polar=False) as wearer:
             wearer.strap.lose_link()
             await asyncio.sleep(20)
-            assert wearer.activity() == NO_SIGNAL
+            assert wearer.activity() is None
             assert wearer.rig.status().sensors[0].reconnects == 1
         assert len([second for second in wearer.rig.seconds() if second["heart_rate_bpm"]]) > 15
 
@@ -179,7 +184,7 @@ def test_a_sensor_that_does_not_start_is_one_sentence_and_heart_rate_goes_on(
         async with worn(tmp_path, answers=answers) as wearer:
             await until(lambda: "no acceleration" in caplog.text, timeout_s=30)
             await asyncio.sleep(10)
-            assert wearer.activity() == NO_SIGNAL
+            assert wearer.activity() is None
         assert all(second["heart_rate_bpm"] for second in wearer.rig.seconds()[:-1])
 
     run_virtual(story())
@@ -197,7 +202,7 @@ def test_a_malformed_frame_is_dropped_and_the_activity_goes_on(
             for number in count():
                 await wearer.polar.notify(bytes([2, *bytes(8), 0x7F]))
                 await asyncio.sleep(1)
-                if wearer.activity() != NO_SIGNAL:
+                if wearer.activity() is not None:
                     break
                 assert number < 60
             assert wearer.rig.status().sensors[0].malformed_packets > 0
@@ -214,7 +219,7 @@ def test_a_stream_that_the_sensor_ends_is_said_and_has_no_signal(
             assert wearer.polar is not None
             await wearer.told()
             await wearer.polar.indicate(bytes([1, 2]))
-            await until(lambda: wearer.activity() == NO_SIGNAL, timeout_s=30)
+            await until(lambda: wearer.activity() is None, timeout_s=30)
 
     run_virtual(story())
     assert "the sensor has stopped its acceleration; it is asked again with the next link" in caplog.text
@@ -242,24 +247,20 @@ def live(samples: int, *, from_s: float) -> Acceleration:
 def test_an_answer_is_live_for_6_s_and_never_reaches_across_a_hole_or_to_another_sensor() -> None:
     activity = LiveActivity(ActivityModel())
 
-    def take(samples: Acceleration, sensor: str = "heart_rate 1") -> None:
-        activity.take(samples, sensor=sensor, placement=Placement.CHEST, at_s=samples.at_s[-1])
+    def take(samples: Acceleration, sensor: str = "heart_rate 1") -> list[CurrentActivity]:
+        return activity.take(samples, sensor=sensor, placement=Placement.CHEST, at_s=samples.at_s[-1])
 
-    take(live(150, from_s=100.0))
-    answer = activity.latest(106.0)
-    assert answer is not None
-    assert answer.t_s == 100.0
+    (answer,) = take(live(150, from_s=100.0))
+    assert answer.label == "still"
     assert activity.latest(111.9) == answer
     assert activity.latest(112.0) is None
 
-    take(live(50, from_s=106.0))
+    assert take(live(50, from_s=106.0)) == []
     assert activity.latest(108.0) == answer
-    take(live(100, from_s=109.0))
+    assert take(live(100, from_s=109.0)) == []
     assert activity.latest(113.0) is None
-    take(live(100, from_s=113.0))
-    again = activity.latest(117.0)
-    assert again is not None
-    assert again.t_s == 109.0
+    assert len(take(live(100, from_s=113.0))) == 1
+    assert activity.latest(117.0) is not None
     take(live(50, from_s=117.0), "heart_rate 2")
     assert activity.latest(119.0) is None
 
@@ -282,4 +283,4 @@ def test_samples_as_large_as_a_packet_can_claim_have_an_answer_in_numbers() -> N
     activity.take(wild, sensor="heart_rate 1", placement=Placement.CHEST, at_s=16.0)
     answer = activity.latest(16.0)
     assert answer is not None
-    assert 0 < answer.activity.probability <= 1
+    assert 0 <= answer.probability <= 1

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.agent.session import SAVE_S, LiveSession
+from edge_agent.agent.session import SAVE_S, WAITING_ACTIVITIES, LiveSession
+from edge_agent.inference.activity import CurrentActivity
 from edge_agent.inference.models import WorkoutModel
 from edge_agent.signals.alignment import HeartRate
 from edge_agent.store.journal import Journal
@@ -71,6 +72,24 @@ def test_a_beat_is_in_the_journal_within_two_seconds_of_its_arrival(
                 assert all(clock.now_s - arrivals_s[beat] <= ACCEPTED_WITHIN_S for beat in late)
                 arrived = [beat for beat in arrived if beat not in late]
             clock.now_s += TICK_S
+
+
+def test_an_activity_is_recorded_with_the_next_second_and_those_of_a_late_burst_one_a_second(tmp_path: Path) -> None:
+    clock = SetClock()
+    walk, run = (CurrentActivity(label, 0.9, unknown=False, cadence_per_min=120.0) for label in ("walk", "run"))
+    with Journal(tmp_path) as journal:
+        session = LiveSession(journal, WorkoutModel(None), clock=clock, athlete="ada", first_arrival_s=0.0)
+        for t in range(30):
+            session.add(HeartRate(120.0), float(t))
+            for doing in {2: [walk], 10: [run] * 3, 15: [run] * 2 * WAITING_ACTIVITIES}.get(t, ()):
+                session.add_activity(doing)
+            clock.now_s = t + 0.5
+            session.advance()
+        recorded = {second.t_s: second.activity for second in journal.seconds(1) if second.activity}
+        summary = session.close(enqueue=False)
+    assert recorded == {2: walk} | dict.fromkeys((*range(10, 13), *range(15, 15 + WAITING_ACTIVITIES)), run)
+    assert summary is not None
+    assert summary.activity_s == {"run": 5 * (3 + WAITING_ACTIVITIES), "walk": 5}
 
 
 def test_what_a_session_teaches_is_kept_while_it_lasts(tmp_path: Path) -> None:

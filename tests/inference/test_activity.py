@@ -72,6 +72,14 @@ def test_an_answer_that_is_not_sure_enough_is_unknown_and_still_has_its_label() 
     assert answer.window.activity.probability < 0.99
 
 
+def test_what_is_done_is_smoothed_over_windows_and_keeps_the_probability_that_the_last_one_gives_it() -> None:
+    standing = np.tile(np.array([0, 0, 9.81], np.float32), (125, 1))
+    *_, odd, after = recognised(np.concatenate([walking(30, 25.0), standing, walking(5.6, 25.0)]), 25.0)
+    assert (odd.window.activity.label, odd.doing.label) == ("still", "walk")
+    assert odd.doing.probability < 0.5 < odd.window.activity.probability
+    assert (after.doing.label, after.doing.probability) == ("walk", after.window.activity.probability)
+
+
 def test_the_temperature_makes_probabilities_modest() -> None:
     logits = np.array([[4.0, 1.0, 0.0]], np.float32)
     sharp, modest = (probabilities(logits, Calibration(t, 0)).max() for t in (1.0, 3.0))

@@ -12,10 +12,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge_agent.agent.status import ActivityStatus, Status
+from edge_agent.agent.status import Status
 from edge_agent.cli import main
 from edge_agent.config import Role, SensorConfig
-from edge_agent.inference.activity import Activity
+from edge_agent.inference.activity import CurrentActivity
 from edge_agent.sensors.links.claims import Claims
 from edge_agent.sensors.links.states import AdapterFault, Cause, LinkState, SensorStatus, SignalState
 from tests.fake_bluez import FakeBlueZ, fake_bluez, private_bus
@@ -112,9 +112,9 @@ def test_the_list_shows_what_the_agent_wrote_last_and_what_its_user_has_to_do(
         (sensor,),
         {"ada": {"heart_rate_bpm": "heart_rate 1"}},
         {
-            "ada": ActivityStatus(Activity("running", 0.94, unknown=False), 162.4),
-            "bob": ActivityStatus(Activity("rowing", 0.31, unknown=True)),
-            "cleo": ActivityStatus(None),
+            "ada": CurrentActivity("running", 0.94, unknown=False, cadence_per_min=162.4),
+            "bob": CurrentActivity("rowing", 0.31, unknown=True, cadence_per_min=None),
+            "cleo": None,
         },
     )
     (record / "status.json").write_bytes(msgspec.json.encode(status))

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.errors import JournalError
+from edge_agent.inference.activity import CurrentActivity
 from edge_agent.inference.forecast import Quantiles
 from edge_agent.store.journal import Journal
 from edge_agent.store.summary import Second, Summary
@@ -40,6 +41,8 @@ seconds_strategy = st.builds(
     cadence_rpm=loads,
     power_w=loads,
     altitude_m=loads,
+    activity=st.none()
+    | st.builds(CurrentActivity, st.text(max_size=30), st.floats(0, 1), st.booleans(), st.none() | st.floats(0, 300)),
 )
 
 
@@ -71,6 +74,7 @@ def test_a_summary_is_computed_from_the_journalled_seconds(tmp_path: Path) -> No
     assert (summary.heart_rate_min_bpm, summary.heart_rate_mean_bpm, summary.heart_rate_max_bpm) == (100, 110, 120)
     assert summary.rr_interval_count == 10
     assert set(summary.forecast) == {10, 30, 60}
+    assert summary.activity_s == {"run": 5}
 
 
 def test_nothing_is_queued_that_was_not_switched_on(tmp_path: Path) -> None:

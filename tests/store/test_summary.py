@@ -1,9 +1,10 @@
-"""The score of a session's forecasts, on hand-made seconds."""
+"""What a summary says of forecasts and activities, on hand-made seconds."""
 
 from __future__ import annotations
 
+from edge_agent.inference.activity import CurrentActivity
 from edge_agent.inference.forecast import Quantiles
-from edge_agent.store.summary import ForecastScore, Second, score_forecasts
+from edge_agent.store.summary import ForecastScore, Second, activity_seconds, score_forecasts
 
 
 def second(t_s: int, heart_rate_bpm: float | None, q50: float | None) -> Second:
@@ -27,3 +28,11 @@ def test_a_horizon_without_an_outcome_has_no_score() -> None:
 
 def test_a_session_without_forecasts_has_no_horizons() -> None:
     assert score_forecasts([Second(0, 100, (), {})]) == {}
+
+
+def test_an_activity_counts_for_the_five_seconds_it_was_told_from_and_an_unsure_one_as_unknown() -> None:
+    told = {4: ("walk", False), 9: ("run", False), 14: ("run", True), 19: ("run", False)}
+    doing = {t_s: CurrentActivity(label, 0.9, unknown, None) for t_s, (label, unknown) in told.items()}
+    seconds = [Second(t_s, 100.0, (), {}, activity=doing.get(t_s)) for t_s in range(20)]
+    assert activity_seconds(seconds) == {"run": 10, "walk": 5, "unknown": 5}
+    assert activity_seconds(seconds[:4]) == {}

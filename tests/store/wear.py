@@ -30,7 +30,9 @@ import numpy as np
 
 from edge_agent.agent.session import SAVE_S
 from edge_agent.demo.simulation import RR_UNITS_PER_S, interval_workout, simulate
+from edge_agent.inference.activity import CurrentActivity
 from edge_agent.inference.models import WorkoutModel
+from edge_agent.signals.acceleration import WINDOW_S
 from edge_agent.signals.frame import Frame
 from edge_agent.store.database import FILE_NAME
 from edge_agent.store.journal import Journal
@@ -41,6 +43,7 @@ from tests.store.samples import new_session, summarised
 
 HOUR_S = 3600
 ATHLETE = "ada"
+RUNNING = CurrentActivity("run", 0.9731, unknown=False, cadence_per_min=162.4)
 SECTOR_BYTES = 512  # of /sys/dev/block/*/stat, whatever the device's own
 
 CHECKED_HOURS = (10, 50, 250)
@@ -141,13 +144,13 @@ def _record(directory: Path, page_bytes: int, batch: int) -> dict[str, float]:
 
 
 def _workout(model: WorkoutModel) -> Iterator[Second]:
-    """An hour as it is recorded, with its forecasts."""
+    """An hour as it is recorded, with its forecasts and activities."""
     forecaster = model.begin(ATHLETE)
     for t_s, sent in enumerate(itertools.islice(simulate(interval_workout(HOUR_S), seed=1), HOUR_S)):
         bpm = None if sent.heart_rate_bpm is None else float(sent.heart_rate_bpm)
         rr_intervals_ms = tuple(rr * 1000 / RR_UNITS_PER_S for rr in sent.rr_intervals)
         forecast = forecaster.step(Frame(t_s, heart_rate_bpm=bpm, rr_intervals_ms=rr_intervals_ms))
-        yield Second(t_s, bpm, rr_intervals_ms, forecast)
+        yield Second(t_s, bpm, rr_intervals_ms, forecast, activity=None if t_s % WINDOW_S else RUNNING)
 
 
 def _written_sectors(directory: Path) -> int:
