@@ -13,12 +13,13 @@ import sqlite3
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Self
 
 from edge_agent.errors import JournalError
-from edge_agent.store import outbox, schema, sessions
+from edge_agent.store import commands, outbox, schema, sessions
 from edge_agent.store.backlog import HELD_SECONDS, Backlog, Write
 from edge_agent.store.database import (
     FILE_NAME,
@@ -28,7 +29,7 @@ from edge_agent.store.database import (
     says_damaged,
     transaction,
 )
-from edge_agent.store.forget import Forgotten, forget_athlete
+from edge_agent.store.forget import Forgotten, clean, delete_athlete, is_cleaning_due
 from edge_agent.store.messages import Event, OutboxMessage
 from edge_agent.store.recovery import ensure_sound
 from edge_agent.store.retention import Retention, retire
@@ -52,6 +53,7 @@ class Journal:
         self._backlog = Backlog()
         self._begun: dict[int, NewSession] = {}  # by this process, and not closed yet
         self._acknowledged: set[int] = set()  # whose acknowledgement waits in the backlog
+        self._together: list[Write] | None = None  # changes that are to be made in one transaction
         self._lock = lock_folder(directory)
         try:
             self._db = self._open()
@@ -79,7 +81,15 @@ class Journal:
         except JournalError:
             db.close()
             raise
+        self._clean_if_due(db)
         return db
+
+    def _clean_if_due(self, db: sqlite3.Connection) -> None:
+        try:
+            if is_cleaning_due(db):
+                clean(db, self.path.parent)
+        except (OSError, sqlite3.Error) as error:
+            log.warning("journal: bytes of a forgotten athlete may be left (%s); the next start tries again", error)
 
     def close(self) -> None:
         """Close the file and let others open it; what waits in memory is written as far as it can be."""
@@ -95,6 +105,11 @@ class Journal:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def writable(self) -> bool:
+        """Whether what is written now is on the disk at once, as far as is known."""
+        return not self._backlog
 
     @property
     def held_s(self) -> int:
@@ -115,6 +130,9 @@ class Journal:
         Returns:
             Whether they are on the disk.
         """
+        if self._together is not None:
+            self._together += writes
+            return False
         if self._backlog and not (self._backlog.due() and self._flush()):
             self._hold(writes)
             return False
@@ -127,6 +145,29 @@ class Journal:
                 self._replace()
             return False
         return True
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Make the changes within, but for `forget_athlete`, in one transaction at the end; none of them if it fails.
+
+        While the disk cannot be written they wait in memory together, too.
+        """
+        if self._together is not None:
+            yield
+            return
+        self._together = []
+        try:
+            yield
+            writes = self._together
+        finally:
+            self._together = None
+
+        def apply(db: sqlite3.Connection) -> None:
+            for write in writes:
+                write.apply(db)
+
+        if writes and self._write(Write(apply, seconds=sum(write.seconds for write in writes))):
+            self._tell(queued=True)
 
     def _apply(self, writes: Iterable[Write]) -> None:
         with transaction(self._db):
@@ -190,6 +231,17 @@ class Journal:
         with self._reading():
             return [name for (name,) in self._db.execute("SELECT athlete FROM shared_athlete ORDER BY athlete")]
 
+    def athletes(self) -> list[str]:
+        """Athletes of whom there is anything here."""
+        with self._reading():
+            rows = self._db.execute("SELECT athlete FROM session UNION SELECT athlete FROM shared_athlete")
+            return [name for (name,) in rows]
+
+    def targets(self) -> dict[str, float]:
+        """By athlete who has one, the heart rate in bpm to come down to after an effort."""
+        with self._reading():
+            return dict(self._db.execute("SELECT athlete, heart_rate_bpm FROM target"))
+
     def has_session(self, session_uuid: uuid.UUID) -> bool:
         """Whether the journal knows a session."""
         with self._reading():
@@ -246,7 +298,7 @@ class Journal:
         """Close a session: its summary is stored and, when asked for, queued for the broker, in one transaction.
 
         Returns:
-            The summary; None while the disk cannot be written, for then it is made when it can be.
+            The summary; None where it is made later, `together` or when the disk can be written.
         """
         made: list[Summary] = []
 
@@ -291,14 +343,48 @@ class Journal:
             log.warning("journal: nothing can be deleted now (%s)", error)
             return 0
 
-    def forget_athlete(self, athlete: str, now: datetime, *, time_trusted: bool) -> Forgotten:
+    def set_target(self, athlete: str, heart_rate_bpm: float | None) -> None:
+        """Set the heart rate that an athlete is to come down to after an effort; None takes it away."""
+        self._write(Write(lambda db: commands.set_target(db, athlete, heart_rate_bpm)))
+
+    def mark_lap(self, session_id: int, t_s: int) -> None:
+        """End a lap of an open session with a second that is recorded or will be."""
+        self._write(Write(lambda db: commands.mark_lap(db, session_id, t_s)))
+
+    def keep_answer(self, command_id: uuid.UUID, answer: bytes) -> None:
+        """Keep the answer to a command, best `together` with what the command has changed."""
+        self._write(Write(lambda db: commands.keep_answer(db, command_id, answer)))
+
+    def answer_to(self, command_id: uuid.UUID) -> bytes | None:
+        """The answer that a command got; None where it got none that is on the disk, or is not known any more."""
+        with self._reading():
+            return commands.answer_to(self._db, command_id)
+
+    def may_be_dropped(self, command_id: uuid.UUID) -> bool:
+        """Whether a command without an answer may have got one that was dropped, to make room for others."""
+        with self._reading():
+            return commands.may_be_dropped(self._db, command_id)
+
+    def forget_athlete(
+        self, athlete: str, now: datetime, *, time_trusted: bool, answer: tuple[uuid.UUID, bytes] | None = None
+    ) -> Forgotten:
         """Delete all that is here of an athlete, and queue a tombstone where the backend may know them.
+
+        Args:
+            athlete: label.
+            now: wall time.
+            time_trusted: whether it is known.
+            answer: to the command that asked for it, by its id; kept in the same transaction.
 
         Raises:
             JournalError: the disk cannot be written, or another program reads the journal.
         """
         try:
-            forgotten = forget_athlete(self._db, self.path.parent, athlete, now, time_trusted=time_trusted)
+            with transaction(self._db):
+                forgotten = delete_athlete(self._db, athlete, now, time_trusted=time_trusted)
+                if answer is not None:
+                    commands.keep_answer(self._db, *answer)
+            forgotten = replace(forgotten, set_aside=clean(self._db, self.path.parent))
         except (OSError, sqlite3.Error) as error:
             msg = f"{self.path}: not every byte of the athlete could be deleted ({error}); forget them again"
             raise JournalError(msg) from error

@@ -96,6 +96,10 @@ def _copy(old: sqlite3.Connection, new: sqlite3.Connection) -> None:
             new.execute("INSERT OR IGNORE INTO shared_athlete VALUES (?)", (athlete,))
         # Its own table may be damaged as well, and a tombstone too many does no harm.
         new.execute("INSERT OR IGNORE INTO shared_athlete SELECT athlete FROM session WHERE sent_revision > 0")
+    for table in tables & {"command", "lap", "target"}:
+        names = _columns(new, table)
+        for found in _scan(old, f"SELECT {', '.join(names)} FROM {table}"):  # noqa: S608 - of our own
+            _insert(new, table, dict(zip(names, found, strict=True)))
 
 
 def _copy_seconds(old: sqlite3.Connection, new: sqlite3.Connection, session_id: int) -> None:
@@ -175,7 +179,7 @@ def _beyond(old: sqlite3.Connection, select: str, key: str, low: int) -> int | N
 
 def _insert(new: sqlite3.Connection, table: str, row: dict[str, Any]) -> None:
     """Insert what was read, unless it is no row of this table: damage can look like anything."""
-    for column in row.keys() & {"summary", "payload", "rr_intervals_ms", "forecast", "activity"}:
+    for column in row.keys() & {"answer", "summary", "payload", "rr_intervals_ms", "forecast", "activity"}:
         row[column] = _json_or_none(row[column])
     names = ", ".join(row)
     try:

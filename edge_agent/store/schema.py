@@ -14,7 +14,7 @@ from pathlib import Path
 
 from edge_agent.errors import JournalError
 
-VERSION = 5
+VERSION = 6
 
 
 def version_of(db: sqlite3.Connection, path: Path) -> int:

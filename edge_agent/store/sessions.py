@@ -219,6 +219,9 @@ def _summarise(db: sqlite3.Connection, session_id: int, *, interrupted: bool) ->
         model_version=model_version,
         agent_version=__version__,
         activity_s=activity_seconds(seconds),
+        lap_ends_s=tuple(
+            t_s for (t_s,) in db.execute("SELECT t_s FROM lap WHERE session_id = ? ORDER BY t_s", (session_id,))
+        ),
     )
 
 

@@ -95,6 +95,7 @@ class Summary(msgspec.Struct, frozen=True):
         model_version: of the workout model.
         agent_version: of heartline.
         activity_s: seconds of each activity that acceleration told, `unknown` among them; empty without acceleration.
+        lap_ends_s: last second of each lap that was marked, counted from the session's first.
     """
 
     schema: int
@@ -115,6 +116,7 @@ class Summary(msgspec.Struct, frozen=True):
     model_version: str
     agent_version: str
     activity_s: dict[str, int] = {}
+    lap_ends_s: tuple[int, ...] = ()
 
 
 def score_forecasts(seconds: Sequence[Second]) -> dict[int, ForecastScore]:
