@@ -23,8 +23,8 @@ demo: $(DEMO)/installed ## the whole way from a virtual strap to a summary at a 
 	$(DEMO)/bin/edge-agent demo $(ARGS)
 
 test: lint ## lint, types and every test but the emulated devices (make test-arm, test-vm)
-	$(call packages,command -v mosquitto && command -v mosquitto_sub && command -v dbus-daemon && command -v strace,\
-		mosquitto mosquitto-clients dbus-daemon strace)
+	$(call packages,command -v mosquitto && command -v mosquitto_sub && command -v dbus-daemon && command -v strace && \
+		ls /usr/lib/postgresql/*/bin/initdb,mosquitto mosquitto-clients dbus-daemon strace postgresql)
 	$(DEV)/bin/python -m pytest -m "not arm and not vm" $(ARGS)
 
 test-arm: $(DEV)/installed ## the built wheel on emulated arm64 devices (root)

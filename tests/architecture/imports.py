@@ -6,7 +6,7 @@ import ast
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parent.parent.parent
-PACKAGES = ("edge_agent", "training", "converters")
+PACKAGES = ("edge_agent", "training", "converters", "heartline_backend")
 
 
 def _modules() -> dict[str, Path]:

@@ -68,6 +68,19 @@ ROOMS = {
     ),
     # A comparison of architectures is of what becomes of them on a device too.
     "training.zoo.forms": Room((_INFERENCE, "training", "converters"), ("numpy",)),
+    # Of the device: what it publishes and where to, and what brokers say. Its journal, models and sensors are its own.
+    "heartline_backend": Room(
+        (
+            _ERRORS,
+            _BROKER,
+            f"{_STORE}.identifiers",
+            f"{_STORE}.messages",
+            f"{_STORE}.summary",
+            f"{_SYNC}.topics",
+            f"{_SYNC}.trouble",
+        ),
+        ("msgspec", "paho", "prometheus_client", "psycopg", "starlette", "uvicorn"),
+    ),
     "converters": Room(
         (_ERRORS, _SIGNALS, _RECORDINGS, _INFERENCE, "training"),
         ("ai_edge_litert", "keras", "msgspec", "numpy", "tensorflow", "tflite_runtime"),

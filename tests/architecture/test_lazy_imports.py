@@ -21,6 +21,11 @@ EXTRAS = {
     "tensorflow",
     "tqdm",
     "training",
+    "psycopg",
+    "prometheus_client",
+    "starlette",
+    "uvicorn",
+    "heartline_backend",
 } | {"converters"}
 
 

@@ -1,0 +1,1 @@
+"""Where it is kept: one schema, on PostgreSQL or in a file of SQLite."""
