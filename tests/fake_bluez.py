@@ -61,10 +61,15 @@ class FakeBlueZ:
         self.address = address
         self.deaf = False
         """Scans and hears nobody, until the adapter is switched off and on."""
+        self.reports_once = False
+        """The controller leaves duplicates out: it reports the strap once per scan."""
+        self._reported = False
         self.breaks = False
         """Every link breaks as soon as it is up, as where the strap has lost the key of its bond."""
         self.refuses: dict[str, tuple[str, str]] = {}
         """Calls that fail, by name: the error and what it says."""
+        self.ignores: set[str] = set()
+        """Calls that are never answered, by name."""
         self.calls: list[str] = []
         self.passkey: int | None = None
         """What the strap wants to hear when it is paired; None for Just Works."""
@@ -109,8 +114,9 @@ class FakeBlueZ:
         """Advertise as a strap does, again and again, until cancelled."""
         for count in range(1 << 30):
             await asyncio.sleep(ADVERTISING_INTERVAL_S)
-            if not self._scanning or self.deaf or self.connected:
+            if not self._scanning or self.deaf or self.connected or (self.reports_once and self._reported):
                 continue
+            self._reported = True
             if self._device in self._objects:
                 self._set(self._device, "org.bluez.Device1", "RSSI", Variant("n", -50 - count % 5))
             else:
@@ -165,11 +171,12 @@ class FakeBlueZ:
             return Message.new_error(call, *refused)
         if call.member == "GetManagedObjects":
             return Message.new_method_return(call, "a{oa{sa{sv}}}", [self._objects])
-        if call.member == "Pair":
-            task = asyncio.create_task(self._pair(call))
-            self._background.add(task)
-            task.add_done_callback(self._background.discard)
-            return True  # the answer follows
+        if call.member in {"Pair", *self.ignores}:
+            if call.member not in self.ignores:
+                task = asyncio.create_task(self._pair(call))
+                self._background.add(task)
+                task.add_done_callback(self._background.discard)
+            return True  # the answer follows, or never does
         obey = {
             "StartDiscovery": self._discover,
             "StopDiscovery": self._discover,
@@ -190,6 +197,7 @@ class FakeBlueZ:
         return Message.new_method_return(call)
 
     def _discover(self, call: Message) -> None:
+        self._reported = False
         self._set(ADAPTER, "org.bluez.Adapter1", "Discovering", _YES if call.member == "StartDiscovery" else _NO)
 
     def _break(self) -> tuple[str, str]:

@@ -52,9 +52,9 @@ def main() -> int:
 
 
 def _faults(path: Path) -> list[FaultRow]:
-    tests = Path(__file__).parent / "test_faults.py"
+    tests = [Path(__file__).with_name(name) for name in ("test_sensor_faults.py", "test_host_faults.py")]
     environment = {**os.environ, FAULTS_FILE: str(path)}
-    subprocess.run([sys.executable, "-m", "pytest", "-q", str(tests)], env=environment, check=True)
+    subprocess.run([sys.executable, "-m", "pytest", "-q", *map(str, tests)], env=environment, check=True)
     return [msgspec.json.decode(line, type=FaultRow) for line in path.read_bytes().splitlines()]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +30,13 @@ class FaultRow(msgspec.Struct, frozen=True):
 
 
 NoteFault = Callable[..., None]
+
+
+@pytest.fixture(autouse=True)
+def quiet(caplog: pytest.LogCaptureFixture) -> None:
+    """What the agent says can be looked at, and bumble is not listened to."""
+    caplog.set_level(logging.INFO, logger="edge_agent")
+    logging.getLogger("bumble").setLevel(logging.CRITICAL)
 
 
 @pytest.fixture

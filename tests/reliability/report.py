@@ -50,9 +50,10 @@ column before the last.
 
 ## Faults
 
-Each row is a test (`tests/reliability/test_faults.py`) of the whole agent in virtual time: faults of sensors on
-bumble's link, faults of the host on bleak's BlueZ backend against an emulated `org.bluez`. Lost are good frames that
-left the strap over a link and are not in the journal; what is in the air when a link breaks never arrives.
+Each row is a test of the whole agent in virtual time: faults of sensors on bumble's link
+(`tests/reliability/test_sensor_faults.py`), faults of the host on bleak's BlueZ backend against an emulated `org.bluez`
+(`test_host_faults.py` beside it). Lost are good frames that left the strap over a link and are not in the journal; what
+is in the air when a link breaks never arrives.
 
 | fault | what its user sees | recovery | frames lost |
 |---|---|---|--:|

@@ -151,3 +151,19 @@ async def until(condition: Callable[[], object], *, timeout_s: float = 300.0, ev
         assert loop.time() - begun_s < timeout_s, "timed out"
         await asyncio.sleep(every_s)
     return loop.time() - begun_s
+
+
+def lost(rig: Rig, wearer: Wearer) -> int:
+    """Good frames that left the strap and are not in the journal; what is there is in order and once."""
+    recorded = rig.rr_intervals_ms()
+    if recorded == wearer.sent_ms:
+        return 0
+    rest = iter(wearer.sent_ms)
+    assert all(interval in rest for interval in recorded)
+    return len(wearer.sent_ms) - len(recorded)
+
+
+def lost_before_flush(rig: Rig, wearer: Wearer) -> int:
+    """As `lost`, but for the last seconds, which are not over yet."""
+    recorded = rig.rr_intervals_ms()
+    return int(wearer.sent_ms[: len(recorded)] != recorded) + max(len(wearer.sent_ms) - len(recorded) - 3, 0)

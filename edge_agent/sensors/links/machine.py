@@ -12,8 +12,9 @@ from edge_agent.sensors.links.states import ADVICE, Cause, LinkState
 # then (BlueZ leaves duplicates out), and BlueZ forgets one 30 s after it was last heard.
 SIGHTING_S = 10.0
 
-# A link that held this long was a good one, and the failures before it count no more. One that a sensor ends because
-# it is held by another device, or because the keys of a bond differ, ends within a second or two.
+# A link that held this long or brought a frame was a good one, and the failures before it count no more: at the edge
+# of range every link may be short, and is worth having for its frames. One that a sensor ends because it is held by
+# another device, or because the keys of a bond differ, ends within a second or two and brings none.
 STABLE_S = 3.0
 
 # Bonded sensors: this often in a row a link that ends in its first seconds is no accident any more, the keys differ.
@@ -31,10 +32,11 @@ class BackOff:
 BACK_OFF = {
     # It was there and left: it is waited for, and taken as soon as it is heard.
     Cause.LINK_LOST: BackOff(0.0, 5.0),
-    # The strap may be closing its former link, some need half a second for it.
-    Cause.HUNG_UP: BackOff(0.5, 30.0),
-    # The attempt took 15 s already; a sensor at the edge of range is not worth more of the adapter's time than this.
-    Cause.NO_ANSWER: BackOff(0.5, 30.0),
+    # The strap may be closing its former link, some need half a second for it. One that hangs up again and again takes
+    # about a second of the adapter each time, and one at the edge of range may hold the next time.
+    Cause.HUNG_UP: BackOff(0.5, 5.0),
+    # The attempt took 15 s already; a sensor at the edge of range gets half of the adapter's time at most.
+    Cause.NO_ANSWER: BackOff(0.5, 15.0),
     # Whatever holds the adapter takes about a second: a scan to stop, a connection of somebody else.
     Cause.BUSY: BackOff(1.0, 10.0),
     Cause.FAILED: BackOff(1.0, 30.0),
@@ -58,6 +60,7 @@ class SensorMachine:
         self._seen_s = -math.inf
         self._not_before_s = -math.inf
         self._connected_s = -math.inf
+        self._carried = False
 
     @property
     def not_before_s(self) -> float:
@@ -93,6 +96,11 @@ class SensorMachine:
         self.cause = None
         self.connects += 1
         self._connected_s = now_s
+        self._carried = False
+
+    def carried(self) -> None:
+        """A good frame came over the link."""
+        self._carried = True
 
     def ended(self, cause: Cause, now_s: float) -> Cause:
         """The attempt or the link ended.
@@ -100,7 +108,7 @@ class SensorMachine:
         Returns:
             The cause, as far as it can be told from what happened before.
         """
-        if cause is Cause.LINK_LOST and now_s - self._connected_s < STABLE_S:
+        if cause is Cause.LINK_LOST and not self._carried and now_s - self._connected_s < STABLE_S:
             cause = Cause.HUNG_UP
         if cause is Cause.LINK_LOST:
             self.failures = 0

@@ -101,6 +101,10 @@ class Radio:
             yield
         self._wake.set()
 
+    def listen_anew(self) -> None:
+        """Begin the scan anew: a controller reports a sensor once per scan, and it may be there still."""
+        self._wake.set()
+
     async def busy(self) -> None:
         """A connection attempt found the adapter busy."""
         await self._trouble(None)

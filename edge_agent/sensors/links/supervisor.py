@@ -171,6 +171,8 @@ class Supervisor:
             pause_s = self.machine.not_before_s - _loop_s()
             if pause_s > 0:
                 await asyncio.sleep(pause_s)
+                if not self.machine.due(_loop_s()):
+                    self._radio.listen_anew()
 
     async def _open(self, link: SensorLink) -> Cause | None:
         if self.sensor.bonded and (self.sensor.address or "").upper() not in await self._host.bonded():
@@ -209,6 +211,7 @@ class Supervisor:
     def _on_frame(self, readings: Readings, at_s: float) -> None:
         self._frames += 1
         self._frame_loop_s = _loop_s()
+        self.machine.carried()
         self._health.frame(readings, at_s)
         self._on_packet(Packet(self.sensor, self.label, readings, at_s, self._health.signal(at_s)))
 

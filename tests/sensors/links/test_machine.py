@@ -59,6 +59,18 @@ def test_a_link_that_ends_at_once_was_no_good_link() -> None:
     assert linked(0.0).ended(Cause.LINK_LOST, STABLE_S / 2) is Cause.HUNG_UP
 
 
+def test_a_link_that_brought_a_frame_was_worth_having_however_short_it_was() -> None:
+    sensor = linked(0.0, bonded=True)
+    for attempt in range(2 * BOND_FAILURES):
+        sensor.connected(float(attempt))
+        sensor.carried()
+        assert sensor.ended(Cause.LINK_LOST, attempt + 0.4) is Cause.LINK_LOST
+        sensor.seen(attempt + 0.5)
+        assert sensor.due(attempt + 0.5)
+    sensor.connected(100.0)
+    assert sensor.ended(Cause.LINK_LOST, 100.4) is Cause.HUNG_UP
+
+
 def test_a_bonded_sensor_that_hangs_up_again_and_again_has_lost_its_bond() -> None:
     sensor = machine(bonded=True)
     causes = []
