@@ -10,18 +10,23 @@ from collections.abc import AsyncIterator
 from random import Random
 
 from edge_agent.agent.clock import Clock
+from edge_agent.agent.commands import Commander
+from edge_agent.agent.events import Events
 from edge_agent.agent.recorder import Recorder
+from edge_agent.agent.sensor_events import watch_sensors
 from edge_agent.agent.status import keep_status
 from edge_agent.agent.upkeep import date_when_trusted, retire_hourly
-from edge_agent.config import AgentConfig, Share
+from edge_agent.config import AgentConfig, MqttConfig, Share
 from edge_agent.errors import ConfigError
 from edge_agent.sensors.links.claims import Claims
 from edge_agent.sensors.links.host import Host
 from edge_agent.sensors.links.links import Links
 from edge_agent.store.journal import Journal
 from edge_agent.sync.connection import Connection
-from edge_agent.sync.disclosure import Disclosure
+from edge_agent.sync.disclosure import EVENTS_TOLD, Disclosure
 from edge_agent.sync.home_assistant import HomeAssistant
+from edge_agent.sync.inbox import Inbox
+from edge_agent.sync.live_values import LiveValues
 from edge_agent.sync.outbox import OutboxSync
 from edge_agent.sync.topics import Topics
 
@@ -46,9 +51,11 @@ async def run(config: AgentConfig, *, clock: Clock, host: Host, stop: asyncio.Ev
             happens while recording).
     """
     with Journal(config.store.directory) as journal:
-        async with _sync(config, journal) as sync:
-            recorder = Recorder(config, journal, clock, enqueue=sync is not None)
-            recorder.close_interrupted()
+        mqtt = config.mqtt if config.mqtt and config.mqtt.share is not Share.OFF else None
+        events = Events(journal, clock, told=mqtt is not None and mqtt.share in EVENTS_TOLD)
+        recorder = Recorder(config, journal, clock, events, enqueue=mqtt is not None)
+        recorder.close_interrupted()
+        async with _sync(mqtt, journal, recorder, clock) as sync:
             links = Links(
                 config.listed_sensors,
                 Claims(config.store.directory),
@@ -65,6 +72,7 @@ async def run(config: AgentConfig, *, clock: Clock, host: Host, stop: asyncio.Ev
                     tasks.create_task(recorder.run(), name="record"),
                     tasks.create_task(date_when_trusted(journal, clock), name="dating"),
                     tasks.create_task(retire_hourly(journal, clock, config.store), name="retention"),
+                    tasks.create_task(watch_sensors(links, recorder, events, clock), name="sensor events"),
                     tasks.create_task(keep_status(links, recorder, config.store.directory, clock), name="status"),
                 ]
                 await stop.wait()
@@ -105,25 +113,30 @@ def _require_sensors(links: Links) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _sync(config: AgentConfig, journal: Journal) -> AsyncIterator[OutboxSync | None]:
-    """The way to the broker, when there is one configured and something is to be told."""
-    mqtt = config.mqtt
-    if mqtt is None or mqtt.share is Share.OFF:
+async def _sync(
+    mqtt: MqttConfig | None, journal: Journal, recorder: Recorder, clock: Clock
+) -> AsyncIterator[OutboxSync | None]:
+    """The way to the broker and from it, when there is one to which something is told."""
+    if mqtt is None:
         yield None
         return
     topics = Topics(mqtt.topic_prefix, journal.device_id)
     disclosure = Disclosure(mqtt.share, None if mqtt.athlete_names else journal.pseudonym_key)
     connection = Connection(mqtt, topics, Random())  # noqa: S311 - of pauses, not of keys
     shown = HomeAssistant(connection, topics, disclosure, journal.shared_athletes) if mqtt.home_assistant else None
+    outbox = OutboxSync(journal, connection, topics, disclosure, follow=shown.follow if shown else None)
+    work = {"broker": connection.run, "outbox": outbox.run}
+    if shown:
+        work["home assistant"] = shown.run
+    if mqtt.commands:
+        commander = Commander(journal, recorder, disclosure, clock, sync_now=outbox.send_now)
+        inbox = Inbox(journal, connection, topics, clock, switched_on=mqtt.commands, obey=commander.obey)
+        work["commands"] = inbox.run
+    if mqtt.share is Share.LIVE:
+        recorder.when_second(LiveValues(connection, topics, disclosure, clock).show)
     async with asyncio.TaskGroup() as tasks:
-        sync = OutboxSync(journal, connection, topics, disclosure, follow=shown.follow if shown else None)
-        running = [
-            tasks.create_task(connection.run(), name="broker"),
-            tasks.create_task(sync.run(), name="sync"),
-        ]
-        if shown:
-            running.append(tasks.create_task(shown.run(), name="home assistant"))
-        yield sync
+        running = [tasks.create_task(run(), name=name) for name, run in work.items()]
+        yield outbox
         for task in running:
             task.cancel()
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from uuid import UUID
 
 from edge_agent.agent.activity import LiveActivity
 from edge_agent.agent.arbitration import Arbiter
 from edge_agent.agent.clock import Clock
-from edge_agent.agent.session import LiveSession
+from edge_agent.agent.events import Detail, Events
+from edge_agent.agent.session import IDLE_S, LiveSession
+from edge_agent.agent.target import Target
 from edge_agent.config import AgentConfig, Role, SensorConfig
 from edge_agent.inference.activity import CurrentActivity
 from edge_agent.inference.models import ActivityModel, WorkoutModel
@@ -18,30 +21,38 @@ from edge_agent.sensors.links.supervisor import Packet
 from edge_agent.sensors.profiles.readings import Acceleration, Quantity
 from edge_agent.signals.alignment import heart_rate_of, load_of
 from edge_agent.store.journal import Journal
+from edge_agent.store.messages import EventName
+from edge_agent.store.summary import Second
 
 log = logging.getLogger(__name__)
+
+# By athlete, UUID of the session, the last second of it, and what is done.
+OnSecond = Callable[[str, UUID | None, Second | None, str | None], None]
 
 
 class Recorder:
     """Gives each packet to the athlete whose sensor sent it, and advances every session, second by second."""
 
-    def __init__(self, config: AgentConfig, journal: Journal, clock: Clock, *, enqueue: bool) -> None:
+    def __init__(self, config: AgentConfig, journal: Journal, clock: Clock, events: Events, *, enqueue: bool) -> None:
         """Open the model.
 
         Args:
             config: whose sensors there are, and where the record is.
             journal: to record in.
             clock: the agent's time.
+            events: told what happens.
             enqueue: whether summaries are meant for a broker.
         """
         self._default_athlete = config.athlete.name
         self._journal = journal
         self._enqueue = enqueue
         self._clock = clock
+        self._events = events
+        self._when_second: list[OnSecond] = []
         self._model = WorkoutModel(config.store.directory, cache=config.store.directory)
         self._cache = config.store.directory
         self._activity_model: ActivityModel | None = None
-        self._athletes: dict[str, _AthleteRecorder] = {}
+        self._athletes: dict[str, AthleteRecorder] = {}
         self._begun = asyncio.Event()
         log.info("model: workout %s, %s", self._model.version, self._model.form)
 
@@ -64,7 +75,15 @@ class Recorder:
             orders.setdefault(sensor.athlete or self._default_athlete, []).append(label)
         for athlete, order in orders.items():
             if athlete not in self._athletes:
-                self._athletes[athlete] = _AthleteRecorder(athlete, self._journal, self._model, self._clock)
+                self._athletes[athlete] = AthleteRecorder(
+                    athlete,
+                    self._journal,
+                    self._model,
+                    self._clock,
+                    self._events,
+                    enqueue=self._enqueue,
+                    show=self._show,
+                )
             self._athletes[athlete].arrange(order)
         for _, sensor in sensors:
             if sensor.acceleration and self._activity_model:
@@ -83,6 +102,27 @@ class Recorder:
             if athlete.activity is not None
         }
 
+    def when_second(self, callback: OnSecond) -> None:
+        """Have `callback` called with the last second of an athlete that was recorded, or that there is none now."""
+        self._when_second.append(callback)
+
+    @property
+    def default_athlete(self) -> str:
+        """Who wears the sensors that name nobody."""
+        return self._default_athlete
+
+    def athlete(self, name: str) -> AthleteRecorder | None:
+        """What records an athlete; None where no sensor is theirs."""
+        return self._athletes.get(name)
+
+    def athletes(self) -> list[str]:
+        """Athletes who have sensors."""
+        return list(self._athletes)
+
+    def forget_learned(self, name: str) -> None:
+        """Delete what was learned of an athlete."""
+        self._model.athletes.forget(name)
+
     def take(self, packet: Packet) -> None:
         """Take a packet, as it arrives."""
         athlete = self._athletes[packet.sensor.athlete or self._default_athlete]
@@ -97,33 +137,64 @@ class Recorder:
                 due_s = min(athlete.due_s or 0.0 for athlete in recording)
                 await self._clock.sleep(due_s - self._clock.monotonic_s())
                 for athlete in recording:
-                    if athlete.advance():
-                        athlete.close(enqueue=self._enqueue)
+                    athlete.advance()
             self._begun.clear()
+
+    def _show(self, athlete: AthleteRecorder) -> None:
+        doing = athlete.activity and athlete.activity.latest(self._clock.monotonic_s())
+        label = doing.label if doing and not doing.unknown else None
+        session_id = athlete.session.uuid if athlete.session else None
+        for callback in self._when_second:
+            callback(athlete.name, session_id, athlete.latest, label)
 
     def close(self) -> None:
         """End every session that there is."""
         for athlete in self._athletes.values():
-            athlete.close(enqueue=self._enqueue)
+            athlete.close()
 
 
-class _AthleteRecorder:
-    """One athlete: opens a session when a heart rate comes, and closes it when none has come for long."""
+class AthleteRecorder:
+    """One athlete: opens a session when a heart rate comes, and closes it when none has come for long.
 
-    def __init__(self, athlete: str, journal: Journal, model: WorkoutModel, clock: Clock) -> None:
-        self._athlete = athlete
+    Attributes:
+        name: of the athlete.
+        session: the one that is recorded; None between two.
+        latest: its last second; None without one.
+        activity: what follows the acceleration; None where no sensor streams it.
+        target: heart rate to come down to.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        journal: Journal,
+        model: WorkoutModel,
+        clock: Clock,
+        events: Events,
+        *,
+        enqueue: bool,
+        show: Callable[[AthleteRecorder], None],
+    ) -> None:
+        self.name = name
         self._journal = journal
+        self._events = events
+        self._enqueue = enqueue
+        self._show = show
         self._model = model
         self._clock = clock
         self._order: Sequence[str] = ()
         self._arbiters: dict[Quantity, Arbiter] = {}
-        self._session: LiveSession | None = None
+        self._stopped = False  # by somebody: no session begins by itself
+        self._heart_rate_s = clock.monotonic_s()  # when the last one came while stopped
+        self.session: LiveSession | None = None
+        self.latest: Second | None = None
         self.activity: LiveActivity | None = None
+        self.target = Target(journal.targets().get(name))
 
     @property
     def due_s(self) -> float | None:
         """Monotonic time at which the next second is over; None without a session."""
-        return None if self._session is None else self._session.due_s
+        return None if self.session is None else self.session.due_s
 
     def arrange(self, order: Sequence[str]) -> None:
         """Take note of the sensors there are, by label, in order of preference."""
@@ -151,21 +222,23 @@ class _AthleteRecorder:
         good = heart_rate.bpm is not None and packet.signal is SignalState.LIVE
         if not self._counts(Quantity.HEART_RATE, packet, good=good):
             return False
-        begins = self._session is None and heart_rate.bpm is not None  # a strap on the table is worth no session
+        if heart_rate.bpm is not None:  # a strap on the table is worth no session
+            self._resume_after_pause(packet.at_s)
+        begins = self.session is None and not self._stopped and heart_rate.bpm is not None
         if begins:
-            self._session = LiveSession(
-                self._journal, self._model, clock=self._clock, athlete=self._athlete, first_arrival_s=packet.at_s
+            self.session = LiveSession(
+                self._journal, self._model, clock=self._clock, athlete=self.name, first_arrival_s=packet.at_s
             )
             log.info("session: begun")
-        if self._session is not None:
-            self._session.add(heart_rate, packet.at_s)
+        if self.session is not None:
+            self.session.add(heart_rate, packet.at_s)
         return begins
 
     def _take_loads(self, packet: Packet) -> None:
         for reading in packet.readings:
             load = load_of(reading)
-            if load is not None and self._counts(load.quantity, packet, good=True) and self._session is not None:
-                self._session.add_load(load)
+            if load is not None and self._counts(load.quantity, packet, good=True) and self.session is not None:
+                self.session.add_load(load)
 
     def _take_acceleration(self, packet: Packet) -> None:
         # A sensor that nobody wears would tell what a table does.
@@ -175,8 +248,8 @@ class _AthleteRecorder:
             if isinstance(samples, Acceleration) and self._counts(Quantity.ACCELERATION, packet, good=True):
                 placement = packet.sensor.acceleration
                 for doing in self.activity.take(samples, sensor=packet.label, placement=placement, at_s=packet.at_s):
-                    if self._session is not None:
-                        self._session.add_activity(doing)
+                    if self.session is not None:
+                        self.session.add_activity(doing)
 
     def _counts(self, quantity: Quantity, packet: Packet, *, good: bool) -> bool:
         arbiter = self._arbiters.setdefault(quantity, Arbiter(self._order))
@@ -186,18 +259,67 @@ class _AthleteRecorder:
             log.info("%s: from %s", quantity.value, arbiter.winner)
         return counts
 
-    def advance(self) -> bool:
-        """Record the seconds that are over; whether the session is over with them."""
-        if self._session is None:
-            return False
-        self._session.advance()
-        return self._session.idle
+    def advance(self) -> None:
+        """Record the seconds that are over, and end the session when it is over with them."""
+        self._record()
+        if self.session and self.session.idle:
+            self.close()
 
-    def close(self, *, enqueue: bool) -> None:
-        """End the session, if there is one."""
-        if self._session is None:
+    def _record(self) -> None:
+        if self.session is None:
             return
-        session, self._session = self._session, None
-        summary = session.close(enqueue=enqueue)
-        if summary is not None:
-            log.info("session: closed, %d s recorded", summary.recorded_s)
+        begun = self.session.begun
+        with self._journal.together():
+            seconds = self.session.advance()
+            if self.session.begun and not begun:
+                self._tell("session_started", self.session, 0)
+            for second in seconds:
+                if self.target.reached(second.heart_rate_bpm):
+                    detail = {"target_bpm": self.target.heart_rate_bpm or 0.0}
+                    self._tell("target_reached", self.session, second.t_s, detail)
+        if seconds:
+            self.latest = seconds[-1]
+            self._show(self)
+
+    def close(self) -> None:
+        """End the session, if there is one."""
+        self._record()
+        if self.session is None:
+            return
+        session, self.session, self.latest = self.session, None, None
+        with self._journal.together():
+            if session.begun:
+                self._tell("session_ended", session, session.t_s - 1)
+            session.close(enqueue=self._enqueue)
+        self._show(self)
+        log.info("session: closed, %d s recorded", session.recorded_s)
+
+    def stop(self) -> None:
+        """End the session; none begins before `start`, or before there was no heart rate for as long as ends one."""
+        self.close()
+        self._stop()
+
+    def discard(self) -> None:
+        """Drop the session, as if it had never been, and stop; its rows are deleted elsewhere."""
+        self.session = self.latest = None
+        self._show(self)
+        self._stop()
+
+    def start(self) -> None:
+        """Have the next heart rate begin a session."""
+        self._stopped = False
+
+    def mark_lap(self, session: LiveSession) -> None:
+        """End a lap of the session."""
+        self._tell("lap", session, session.t_s, {"lap": session.mark_lap()})
+
+    def _stop(self) -> None:
+        self._stopped, self._heart_rate_s = True, self._clock.monotonic_s()
+
+    def _resume_after_pause(self, at_s: float) -> None:
+        if self._stopped and at_s - self._heart_rate_s >= IDLE_S:
+            self._stopped = False
+        self._heart_rate_s = at_s
+
+    def _tell(self, name: EventName, session: LiveSession, t_s: int, detail: Detail | None = None) -> None:
+        self._events.tell(name, self.name, session.uuid, t_s, detail or {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from uuid import UUID
 
 from edge_agent.agent.clock import Clock
 from edge_agent.inference.activity import CurrentActivity
@@ -12,7 +13,7 @@ from edge_agent.signals.alignment import HeartRate, SecondGrid
 from edge_agent.store.identifiers import uuid7
 from edge_agent.store.journal import Journal
 from edge_agent.store.sessions import NewSession
-from edge_agent.store.summary import Summary, second_of
+from edge_agent.store.summary import Second, Summary, second_of
 
 # A red light or a lost strap is a pause of the same session, a shower is its end.
 IDLE_S = 300
@@ -27,7 +28,11 @@ WAITING_ACTIVITIES = 8
 
 
 class LiveSession:
-    """From the first heart rate to the last; its row in the journal begins with its first second."""
+    """From the first heart rate to the last; its row in the journal begins with its first second.
+
+    Attributes:
+        recorded_s: seconds with a heart rate.
+    """
 
     def __init__(
         self, journal: Journal, model: WorkoutModel, *, clock: Clock, athlete: str, first_arrival_s: float
@@ -49,8 +54,25 @@ class LiveSession:
         )
         self._activities: deque[CurrentActivity] = deque(maxlen=WAITING_ACTIVITIES)
         self._row: int | None = None
+        self._laps = 0
         self._idle_s = 0
+        self.recorded_s = 0
         self._unsaved_s = 0
+
+    @property
+    def uuid(self) -> UUID:
+        """Its identity, wherever it is sent."""
+        return self._session.uuid
+
+    @property
+    def begun(self) -> bool:
+        """Whether its first second is over."""
+        return self._row is not None
+
+    @property
+    def t_s(self) -> int:
+        """The second that is not over yet."""
+        return self._grid.t_s
 
     @property
     def due_s(self) -> float:
@@ -74,16 +96,28 @@ class LiveSession:
         """Take the answer to a window of acceleration; it is recorded with the next second that has none yet."""
         self._activities.append(doing)
 
-    def advance(self) -> None:
-        """Forecast and journal every second that is over."""
-        seconds = []
+    def mark_lap(self) -> int:
+        """End a lap with the second that is not over yet; only once the session has begun.
+
+        Returns:
+            Number of the lap, from 1 on.
+        """
+        if self._row is not None:
+            self._journal.mark_lap(self._row, self.t_s)
+            self._laps += 1
+        return self._laps
+
+    def advance(self) -> list[Second]:
+        """Forecast and journal every second that is over, and give them."""
+        seconds: list[Second] = []
         while self._grid.due_s <= self._clock.monotonic_s() and not self.idle:
             frame = self._grid.next_frame()
             forecast = self._forecaster.step(frame)
             seconds.append(second_of(frame, forecast, self._activities.popleft() if self._activities else None))
             self._idle_s = 0 if frame.heart_rate_bpm is not None else self._idle_s + 1
+            self.recorded_s += frame.heart_rate_bpm is not None
         if not seconds:
-            return
+            return seconds
         if self._row is None:
             self._row = self._journal.open_session(self._session, seconds)
         else:
@@ -92,9 +126,14 @@ class LiveSession:
         if self._unsaved_s >= SAVE_S:
             self._model.athletes.save(self._athlete)
             self._unsaved_s = 0
+        return seconds
 
     def close(self, *, enqueue: bool) -> Summary | None:
-        """End the session and keep what was learned in it; None when it did not last a second."""
+        """End the session and keep what was learned in it.
+
+        Returns:
+            The summary; None when it did not last a second, or is made later (`Journal.close_session`).
+        """
         self.advance()
         self._model.athletes.save(self._athlete)
         if self._row is None:

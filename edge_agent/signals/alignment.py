@@ -109,6 +109,11 @@ class SecondGrid:
         self._next_t_s = 0
 
     @property
+    def t_s(self) -> int:
+        """The next second, which is not over yet or not asked for."""
+        return self._next_t_s
+
+    @property
     def due_s(self) -> float:
         """When the next second is over."""
         return self.start_s + self._next_t_s + 1

@@ -15,11 +15,13 @@ import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Any, TypeVar
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
@@ -51,8 +53,35 @@ _OVERHEAD_BYTES = 32
 _Result = TypeVar("_Result")
 
 
-# What comes in is a word or a small object; anything longer is not for us.
+# What comes in is a word or a small object, and the broker is asked to keep back what is longer: a payload, and as much
+# again for its topic and properties. MQTT 3.1.1 cannot be asked.
 MAX_INBOUND_BYTES = 4096
+_MAX_PACKET_BYTES = 2 * MAX_INBOUND_BYTES
+
+# How many messages a broker hands over before the first is dealt with.
+_MAX_WAITING = 8
+
+# How long a broker keeps for a device that is away what was meant for it: as long as a command may be old (`inbox`).
+KEPT_S = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message from the broker: from anyone, and not to be trusted.
+
+    Attributes:
+        payload: of any length where the broker speaks MQTT 3.1.1.
+        retained: whether the broker had kept it, from whenever.
+        response_topic: where its sender wants an answer; None where no topic is named.
+        correlation: what the sender wants to find in the answer; None where there is nothing.
+        acknowledge: to be called when it is dealt with; what is not acknowledged comes again.
+    """
+
+    payload: bytes
+    retained: bool
+    response_topic: str | None
+    correlation: bytes | None
+    acknowledge: Callable[[], object]
 
 
 class LostError(Exception):
@@ -110,7 +139,7 @@ class Connection:
         self._link: _Link | None = None
         self._up = asyncio.Event()
         self._when_up: list[Callable[[], None]] = []
-        self._handlers: dict[str, Callable[[bytes], None]] = {}
+        self._handlers: dict[str, Callable[[Received], None]] = {}
         self._failures = 0
         self._said: str | None = None
 
@@ -130,16 +159,29 @@ class Connection:
         """Have `callback` called at each connection."""
         self._when_up.append(callback)
 
-    def subscribe(self, topic: str, handler: Callable[[bytes], None]) -> None:
-        """Have `handler` called with the payload of each message at a topic; to be asked for before `run`."""
+    def subscribe(self, topic: str, handler: Callable[[Received], None]) -> None:
+        """Have `handler` called with each message at a topic, to acknowledge it; to be asked for before `run`."""
         self._handlers[topic] = handler
 
     async def connected(self) -> None:
         """Wait until there is a connection."""
         await self._up.wait()
 
-    async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+    def publish_now(self, topic: str, payload: bytes) -> None:
+        """Send a message that is worth nothing later (QoS 0); without a connection it is gone."""
+        if self._link is not None:
+            self._link.client.publish(topic, payload, qos=0)
+
+    async def publish(
+        self, topic: str, payload: bytes, *, retain: bool = False, correlation: bytes | None = None
+    ) -> None:
         """Return when the broker has acknowledged the message (QoS 1).
+
+        Args:
+            topic: where.
+            payload: what.
+            retain: whether the broker is to keep it.
+            correlation: of the message that this one answers; told with MQTT 5.
 
         Raises:
             LostError: it may or may not have it; publish again.
@@ -148,11 +190,15 @@ class Connection:
         link = self._link
         if link is None:
             raise LostError
-        size_bytes = len(payload) + len(topic.encode()) + _OVERHEAD_BYTES
+        size_bytes = len(payload) + len(topic.encode()) + len(correlation or b"") + _OVERHEAD_BYTES
         if link.max_packet_bytes is not None and size_bytes > link.max_packet_bytes:
             msg = f"it takes {link.max_packet_bytes} bytes at most, this has {size_bytes}; raise the broker's limit"
             raise RefusedError(msg)
-        message_id = link.client.publish(topic, payload, qos=1, retain=retain).mid
+        properties = None
+        if correlation is not None:
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call] # paho leaves it untyped
+            properties.CorrelationData = correlation
+        message_id = link.client.publish(topic, payload, qos=1, retain=retain, properties=properties).mid
         # The acknowledgement comes through the event loop, so not before these lines.
         acknowledged = asyncio.get_running_loop().create_future()
         link.acknowledgements[message_id] = acknowledged
@@ -168,7 +214,7 @@ class Connection:
         self._listen(link, loop)
         config = self._config
         try:
-            await asyncio.to_thread(link.client.connect, config.host, config.port, KEEPALIVE_S)
+            await asyncio.to_thread(link.client.connect, config.host, config.port, KEEPALIVE_S, **self._session())
         except OSError as error:
             return of_error(error)
         link.client.loop_start()
@@ -211,6 +257,17 @@ class Connection:
         link.client.disconnect()
         await asyncio.to_thread(link.client.loop_stop)
 
+    def _session(self) -> dict[str, Any]:
+        """How to connect: what is listened to is kept by a broker of MQTT 5 over a short absence."""
+        if self._protocol is not MQTTProtocolVersion.MQTTv5:
+            return {}
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # paho leaves it untyped
+        properties.MaximumPacketSize = _MAX_PACKET_BYTES
+        properties.ReceiveMaximum = _MAX_WAITING
+        if self._handlers:
+            properties.SessionExpiryInterval = KEPT_S
+        return {"clean_start": not self._handlers, "properties": properties}
+
     def _other_protocol(self) -> None:
         five, three = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
         self._protocol = three if self._protocol is five else five
@@ -221,6 +278,7 @@ class Connection:
             client_id=self._topics.client_id,
             protocol=self._protocol,
             reconnect_on_failure=False,
+            manual_ack=True,
         )
         client.will_set(self._topics.status, OFFLINE, qos=1, retain=True)
         if self._config.username:
@@ -243,9 +301,12 @@ class Connection:
         def on_disconnect(_client: mqtt.Client, _data: object, _flags: object, reason: ReasonCode, _m: object) -> None:
             loop.call_soon_threadsafe(self._end, link, reason)
 
-        def on_message(_client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
-            if (handler := self._handlers.get(message.topic)) and len(message.payload) <= MAX_INBOUND_BYTES:
-                loop.call_soon_threadsafe(handler, bytes(message.payload))
+        def on_message(client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
+            acknowledge = partial(client.ack, message.mid, message.qos)
+            if handler := self._handlers.get(message.topic):
+                loop.call_soon_threadsafe(handler, _received(message, acknowledge))
+            else:  # of an earlier subscription
+                acknowledge()
 
         link.client.on_connect = on_connect
         link.client.on_publish = on_publish
@@ -257,6 +318,17 @@ class Connection:
         self._link = None
         self._up.clear()
         link.end(reason)
+
+
+def _received(message: mqtt.MQTTMessage, acknowledge: Callable[[], object]) -> Received:
+    properties = message.properties
+    return Received(
+        bytes(message.payload),
+        message.retain,
+        getattr(properties, "ResponseTopic", None),
+        getattr(properties, "CorrelationData", None),
+        acknowledge,
+    )
 
 
 def _settle(future: asyncio.Future[_Result], result: _Result) -> None:

@@ -11,6 +11,9 @@ from edge_agent.config import Share
 from edge_agent.store.messages import Kind, OutboxMessage
 from edge_agent.sync.schemas import PAYLOADS
 
+# With these, events are told.
+EVENTS_TOLD = (Share.EVENTS, Share.LIVE)
+
 # 64 bits: two of a million athletes share a pseudonym with a chance of 1 in 37 million.
 _PSEUDONYM_BYTES = 8
 
@@ -39,7 +42,7 @@ class Disclosure:
 
     def tells(self, kind: Kind) -> bool:
         """Whether messages of a kind are told at all."""
-        return kind is not Kind.EVENT or self._share is Share.EVENTS
+        return kind is not Kind.EVENT or self._share in EVENTS_TOLD
 
     def payload(self, message: OutboxMessage) -> bytes:
         """A message of the outbox as it is published."""

@@ -15,7 +15,7 @@ import msgspec
 
 from edge_agent import __version__
 from edge_agent.store.messages import Kind, OutboxMessage
-from edge_agent.sync.connection import Connection, LostError, RefusedError
+from edge_agent.sync.connection import Connection, LostError, Received, RefusedError
 from edge_agent.sync.disclosure import Disclosure
 from edge_agent.sync.topics import OFFLINE, ONLINE, Topics
 
@@ -128,8 +128,9 @@ class HomeAssistant:
             return
         self._due.set()
 
-    def _on_birth(self, payload: bytes) -> None:
-        if payload == b"online":
+    def _on_birth(self, received: Received) -> None:
+        received.acknowledge()
+        if received.payload == b"online":
             self._due.set()
 
     async def _retain(self, topic: str, payload: bytes) -> None:

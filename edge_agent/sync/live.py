@@ -1,4 +1,4 @@
-"""Live values: the second that was recorded just now, once a second, for whoever looks at that moment."""
+"""A live value, as it is published."""
 
 from __future__ import annotations
 

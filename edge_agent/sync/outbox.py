@@ -67,6 +67,11 @@ class OutboxSync:
                 self._drained.set()
             await self._until_there_is_more()
 
+    def send_now(self) -> None:
+        """Try at once what the broker has refused, too."""
+        self._set_aside.clear()
+        self._on_queued()
+
     async def drained(self) -> None:
         """Wait until nothing is queued."""
         await self._drained.wait()
