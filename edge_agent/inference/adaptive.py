@@ -5,29 +5,39 @@ Everything is learned from this athlete's own outcomes, each when it has come, a
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.inference.athlete import EXPERTS, UNIT_BPM, AthleteState
-from edge_agent.inference.forecast import HORIZONS_S, NO_FORECAST, Forecast, View, WorkoutForecaster, as_forecast
+from edge_agent.inference.forecast import (
+    HORIZONS_S,
+    NO_FORECAST,
+    QUANTILES,
+    Forecast,
+    View,
+    WorkoutForecaster,
+    as_forecast,
+)
 from edge_agent.inference.terms import terms
 from edge_agent.signals.features import FEATURE_NAMES, GROUPS
 from edge_agent.signals.frame import Frame
 
 # Change over the last 8 s to the change over each horizon: least absolute error on the runs of athlete-hr-predict.
 # What 8 s show is over after half a minute.
-_TREND = np.array([0.65, 1.0, 1.0])
 _TREND_COLUMN = FEATURE_NAMES.index("heart_rate_change_8s")
 _TREND_SCALE_BPM = 2.2
+_TREND = _TREND_SCALE_BPM * np.array([0.65, 1.0, 1.0])
 
-_LONGEST_S = HORIZONS_S[-1]
 _FIRST_HEAD = EXPERTS.index("linear")
 _ONE = np.ones(1)
+
+# Rows of a ring that reaches from now to the origin of the longest horizon; what is negative counts from its end.
+_RING = HORIZONS_S[-1] + 1
+_AHEAD = np.array(HORIZONS_S)
+_EACH = np.arange(len(HORIZONS_S))
 
 
 class Explanation(msgspec.Struct, frozen=True):
@@ -42,16 +52,6 @@ class Explanation(msgspec.Struct, frozen=True):
     without: Mapping[str, Mapping[int, float]]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Origin:
-    """A second whose outcomes are still to come."""
-
-    anchor_bpm: float
-    inputs: NDArray[np.float64]
-    experts_bpm: NDArray[np.float64]
-    change_bpm: NDArray[np.float64]
-
-
 class AthleteForecaster:
     """Forecasts a session of one athlete and learns from it."""
 
@@ -59,68 +59,68 @@ class AthleteForecaster:
         """Begin a session of the athlete; `athlete` is changed as the session goes on."""
         self._workout = workout
         self._athlete = athlete
-        self._past: deque[_Origin | None] = deque(maxlen=_LONGEST_S + 1)
+        # The seconds whose outcomes are still to come, in rings; no heart rate is NaN.
+        self._row = 0
+        self._anchor_bpm = np.full(_RING, np.nan)
+        self._inputs = np.zeros((_RING, len(athlete.heads.weights)))
+        self._experts_bpm = np.zeros((_RING, len(HORIZONS_S), len(EXPERTS)))
+        self._change_bpm = np.zeros((_RING, len(HORIZONS_S), len(QUANTILES)))
         athlete.heads.begin_session()
 
     def step(self, frame: Frame) -> Forecast:
         """Take in one second, learn from what came, and forecast; no forecast while there is no heart rate."""
         view, anchor_bpm, restarted = self._workout.observe(frame)
         if restarted:
-            self._past.clear()
+            self._anchor_bpm[:] = np.nan
+        self._row = row = (self._row + 1) % _RING
+        self._anchor_bpm[row] = np.nan if anchor_bpm is None else anchor_bpm
         if anchor_bpm is None:
-            self._past.append(None)
             return NO_FORECAST
-        self._learn(anchor_bpm)
-        origin = self._origin(anchor_bpm, view)
-        self._past.append(origin)
-        return as_forecast(anchor_bpm, origin.change_bpm)
+        self._learn(row)
+        made = self._inputs[row], self._experts_bpm[row], self._change_bpm[row] = self._make(view)
+        return as_forecast(anchor_bpm, made[-1])
 
     def explain(self) -> Explanation | None:
         """Where the last forecast comes from; None when there was none."""
-        origin = self._past[-1] if self._past else None
-        if origin is None:
+        if np.isnan(self._anchor_bpm[self._row]):
             return None
+        median_bpm = self._change_bpm[self._row, :, 1]
         weights = self._athlete.mixture.weights().round(4).tolist()
         without = {}
         for group in GROUPS:
             view = self._workout.without(group)
             if view is not None:
-                moved_bpm = self._origin(origin.anchor_bpm, view).change_bpm[:, 1] - origin.change_bpm[:, 1]
+                moved_bpm = self._make(view)[-1][:, 1] - median_bpm
                 without[group] = dict(zip(HORIZONS_S, moved_bpm.round(2).tolist(), strict=True))
         return Explanation(
             experts={h: dict(zip(EXPERTS, row, strict=True)) for h, row in zip(HORIZONS_S, weights, strict=True)},
             without=without,
         )
 
-    def _origin(self, anchor_bpm: float, view: View) -> _Origin:
+    def _make(self, view: View) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Inputs of the heads, changes in bpm that the experts forecast, and quantiles of the change of the mixture."""
         athlete = self._athlete
         features = view.features.astype(np.float64)
-        inputs = np.concatenate([features, _ONE, terms(features), view.change_bpm[:, 1] / UNIT_BPM, view.hidden])
+        inputs = np.concatenate([terms(features), features, _ONE, view.change_bpm[:, 1] / UNIT_BPM, view.hidden])
         experts_bpm = np.empty((len(HORIZONS_S), len(EXPERTS)))
         experts_bpm[:, 0] = 0.0
-        experts_bpm[:, 1] = float(features[_TREND_COLUMN]) * _TREND_SCALE_BPM * _TREND
+        experts_bpm[:, 1] = features[_TREND_COLUMN] * _TREND
         experts_bpm[:, 2] = view.change_bpm[:, 1]
         experts_bpm[:, _FIRST_HEAD:] = athlete.heads.predict(inputs).T
         median_bpm = (athlete.mixture.weights() * experts_bpm).sum(axis=1)
         spread_bpm = np.abs(view.change_bpm[:, ::2] - view.change_bpm[:, 1:2])
-        quantiles_bpm = athlete.intervals.quantiles(median_bpm, spread_bpm)
-        return _Origin(anchor_bpm, inputs, experts_bpm, quantiles_bpm)
+        return inputs, experts_bpm, athlete.intervals.quantiles(median_bpm, spread_bpm)
 
-    def _learn(self, now_bpm: float) -> None:
+    def _learn(self, row: int) -> None:
         """Hand every forecast whose outcome is the heart rate of this second to what it can teach."""
-        past = self._past
-        for horizon, horizon_s in enumerate(HORIZONS_S):
-            if len(past) >= horizon_s and (origin := past[-horizon_s]) is not None:
-                change_bpm = now_bpm - origin.anchor_bpm
-                self._athlete.mixture.learn(
-                    horizon, origin.experts_bpm[horizon], origin.change_bpm[horizon, 1], change_bpm
-                )
-                self._athlete.intervals.learn(horizon, origin.change_bpm[horizon], change_bpm)
-        if len(past) < _LONGEST_S or (origin := past[-_LONGEST_S]) is None:
-            return
+        anchor_bpm, athlete = self._anchor_bpm, self._athlete
+        origins = row - _AHEAD
+        came_bpm = anchor_bpm[row] - anchor_bpm[origins]
+        said_bpm = self._change_bpm[origins, _EACH]
+        athlete.mixture.learn(self._experts_bpm[origins, _EACH], said_bpm[:, 1], came_bpm)
+        athlete.intervals.learn(said_bpm, came_bpm)
         # The heads learn all horizons from one second, once the last of its outcomes has come.
-        outcomes = [past[h - _LONGEST_S] for h in HORIZONS_S[:-1]]
-        if all(outcome is not None for outcome in outcomes):
-            came_bpm = np.array([*(o.anchor_bpm for o in outcomes if o is not None), now_bpm])
-            said_bpm = origin.experts_bpm[:, _FIRST_HEAD:].T
-            self._athlete.heads.learn(origin.inputs, said_bpm, came_bpm - origin.anchor_bpm)
+        origin = row - HORIZONS_S[-1]
+        came_bpm = anchor_bpm[origin + _AHEAD] - anchor_bpm[origin]
+        if not np.isnan(came_bpm.sum()):
+            athlete.heads.learn(self._inputs[origin], self._experts_bpm[origin, :, _FIRST_HEAD:].T, came_bpm)

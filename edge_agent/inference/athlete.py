@@ -36,8 +36,8 @@ PRIOR = np.array([0.30, 0.08, 0.02, 0.15, 0.15, 0.15, 0.15])
 # Typical error of showing the last value (bpm, at 10, 30 and 60 s): the unit in which horizons are alike.
 UNIT_BPM = np.array([2.0, 5.0, 8.0])
 
-SCHEMA = 2
-MAX_STATE_BYTES = 8_000_000  # one matrix of 291 x 291 inputs in float64 is 0.7 MB
+SCHEMA = 3
+MAX_STATE_BYTES = 4_000_000  # half a matrix of 291 x 291 inputs in float32 is 0.2 MB
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,16 +56,27 @@ class AthleteState:
     mixture: Mixture
     intervals: IntervalScale
 
-    def arrays(self) -> dict[str, NDArray[np.float64]]:
-        """The numbers of it, by name; each is changed in place as the athlete is learned."""
+    def numbers(self) -> dict[str, NDArray[np.float32]]:
+        """All of it, by name; of `information`, which is symmetric, the upper triangle."""
         self.heads.take_in()
-        return {
-            "information": self.heads.information,
-            "moments": self.heads.moments,
+        information = self.heads.information
+        numbers = {
+            "information": information[np.triu_indices(len(information))],
+            "weights": self.heads.weights,
             "usual_bpm": self.heads.usual_bpm,
             "mixture_log_weights": self.mixture.log_weights,
             "interval_log_scale": self.intervals.log_scale,
         }
+        return {name: array.astype(np.float32) for name, array in numbers.items()}
+
+    def recall(self, numbers: dict[str, NDArray[np.float32]]) -> None:
+        """Know what was known when these numbers were taken."""
+        information = np.zeros(2 * (len(self.heads.weights),))
+        information[np.triu_indices(len(information))] = numbers["information"]
+        self.heads.recall(information + np.triu(information, 1).T, numbers["weights"].astype(np.float64))
+        self.heads.usual_bpm[:] = numbers["usual_bpm"]
+        self.mixture.log_weights[:] = numbers["mixture_log_weights"]
+        self.intervals.log_scale[:] = numbers["interval_log_scale"]
 
 
 def new_athlete(manifest: Manifest) -> AthleteState:
@@ -73,13 +84,12 @@ def new_athlete(manifest: Manifest) -> AthleteState:
     cell = manifest.cell
     features, horizons = len(cell.features), len(cell.horizons_s)
     deep = horizons + cell.state_size // 2
-    # Inputs lie side by side: features and a one, terms, what the LSTM makes of it.
-    ends = np.cumsum([features + 1, TERMS, deep])
-    linear, curved, everything = (np.arange(end) for end in ends)
-    recurrent = np.concatenate([linear, np.arange(ends[1], ends[2])])
+    # Inputs lie side by side: terms, features and a one, what the LSTM makes of it.
+    bends, linear = TERMS, TERMS + features + 1
+    heads = (slice(bends, linear), slice(linear), slice(bends, None), slice(None))
     return AthleteState(
         model_version=manifest.version,
-        heads=PersonalHeads(len(everything), (linear, curved, recurrent, everything), UNIT_BPM),
+        heads=PersonalHeads(linear + deep, heads, UNIT_BPM),
         mixture=Mixture(PRIOR, UNIT_BPM),
         intervals=IntervalScale(horizons),
     )
@@ -131,7 +141,7 @@ def _save(state: AthleteState, path: Path) -> None:
     """Write the state, whole or not at all: what was there stays until the new file is on the disk."""
     buffer = io.BytesIO()
     header = {"schema": np.array(SCHEMA), "model_version": np.array(state.model_version)}
-    np.savez(buffer, **header, **state.arrays())
+    np.savez_compressed(buffer, **header, **state.numbers())
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     scratch = path.with_suffix(".new")
     with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
@@ -159,21 +169,21 @@ def _load(fresh: AthleteState, path: Path) -> None:
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         log.warning("athlete: what was learned cannot be used (%s); learning starts over", error)
         return
-    for name, array in fresh.arrays().items():
-        array[:] = saved[name]
+    fresh.recall(saved)
 
 
-def _read(path: Path, fresh: AthleteState) -> dict[str, NDArray[np.float64]]:
+def _read(path: Path, fresh: AthleteState) -> dict[str, NDArray[np.float32]]:
     if path.stat().st_size > MAX_STATE_BYTES:
         msg = f"larger than {MAX_STATE_BYTES} bytes"
         raise ValueError(msg)
+    expected = fresh.numbers()
     with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
         found = (int(archive["schema"]), str(archive["model_version"]))
         if found != (SCHEMA, fresh.model_version):
             msg = f"schema {found[0]} of model {found[1]}, this is schema {SCHEMA} of model {fresh.model_version}"
             raise ValueError(msg)
-        saved = {name: archive[name] for name in fresh.arrays()}
-    for name, array in fresh.arrays().items():
+        saved = {name: archive[name] for name in expected}
+    for name, array in expected.items():
         if saved[name].shape != array.shape or saved[name].dtype != array.dtype or not np.isfinite(saved[name]).all():
             msg = f"{name} is not {array.shape} finite numbers"
             raise ValueError(msg)

@@ -27,12 +27,17 @@ NEW_LOG_SCALE = 0.2
 
 # A width is never more than this many times, nor less than this part of, what the model says.
 MAX_SCALE = 4.0
+_WIDEST = math.log(MAX_SCALE)
+
+# Which way the lower and the upper quantile lie from the median.
+_AWAY = np.array([-1.0, 1.0])
 
 
 class IntervalScale:
     """How much wider than the model says each side of the interval has to be."""
 
     def __init__(self, horizons: int) -> None:
+        self._rate = RATE[:horizons, None]
         self.log_scale: NDArray[np.float64] = np.full((horizons, 2), NEW_LOG_SCALE)
 
     def quantiles(self, median_bpm: NDArray[np.float64], spread_bpm: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -42,12 +47,18 @@ class IntervalScale:
             median_bpm: by horizon.
             spread_bpm: distances to the outer quantiles as the model says them, (horizons, 2).
         """
-        below, above = (spread_bpm * np.exp(self.log_scale)).T
-        return np.stack([median_bpm - below, median_bpm, median_bpm + above], axis=1)
+        quantiles_bpm = np.repeat(median_bpm[:, None], 3, axis=1)
+        quantiles_bpm[:, ::2] += spread_bpm * np.exp(self.log_scale) * _AWAY
+        return quantiles_bpm
 
-    def learn(self, horizon: int, quantiles_bpm: NDArray[np.float64], outcome_bpm: float) -> None:
-        """Take in what came of one interval."""
-        row = self.log_scale[horizon]
-        row[0] += RATE[horizon] * (float(outcome_bpm < quantiles_bpm[0]) - TAIL)
-        row[1] += RATE[horizon] * (float(outcome_bpm > quantiles_bpm[2]) - TAIL)
-        row.clip(-math.log(MAX_SCALE), math.log(MAX_SCALE), out=row)
+    def learn(self, quantiles_bpm: NDArray[np.float64], change_bpm: NDArray[np.float64]) -> None:
+        """Take in what came of one interval at each horizon.
+
+        Args:
+            quantiles_bpm: what was said, (horizons, 3).
+            change_bpm: what came, by horizon; NaN where nothing did.
+        """
+        beyond = (change_bpm[:, None] - quantiles_bpm[:, ::2]) * _AWAY > 0
+        moved = self.log_scale + self._rate * (beyond - TAIL)
+        moved = np.minimum(np.maximum(moved, -_WIDEST), _WIDEST)
+        np.copyto(self.log_scale, moved, where=~np.isnan(change_bpm)[:, None])

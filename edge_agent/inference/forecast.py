@@ -118,5 +118,5 @@ class WorkoutForecaster:
 
 def as_forecast(anchor_bpm: float, change_bpm: NDArray[np.float64]) -> Forecast:
     """Heart rates from quantiles of the change, (horizons, 3)."""
-    values = (anchor_bpm + change_bpm).clip(LOWEST_BPM, HIGHEST_BPM).round(_DECIMALS).tolist()
+    values = np.minimum(np.maximum(anchor_bpm + change_bpm, LOWEST_BPM), HIGHEST_BPM).round(_DECIMALS).tolist()
     return {h: Quantiles(*row) for h, row in zip(HORIZONS_S, values, strict=True)}

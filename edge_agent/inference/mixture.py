@@ -43,28 +43,29 @@ class Mixture:
         """
         self._log_prior = np.log(prior)
         self._unit_bpm = unit_bpm
+        self._half_rate = RATE[: len(unit_bpm), None] / 2
         self.log_weights: NDArray[np.float64] = np.tile(self._log_prior, (len(unit_bpm), 1))
 
     def weights(self) -> NDArray[np.float64]:
         """(horizons, experts), each row summing to one."""
-        raw = np.exp(self.log_weights - self.log_weights.max(axis=1, keepdims=True))
+        raw = np.exp(self.log_weights)  # none is above 1
         weights: NDArray[np.float64] = raw / raw.sum(axis=1, keepdims=True)
         return weights
 
-    def learn(self, horizon: int, forecasts_bpm: NDArray[np.float64], mixed_bpm: float, change_bpm: float) -> None:
-        """Take in what came of one forecast of each expert.
+    def learn(
+        self, forecasts_bpm: NDArray[np.float64], mixed_bpm: NDArray[np.float64], change_bpm: NDArray[np.float64]
+    ) -> None:
+        """Take in what came of one forecast of each expert at each horizon.
 
         Args:
-            horizon: index of the horizon.
-            forecasts_bpm: what each expert had said.
-            mixed_bpm: what the mixture had made of it.
-            change_bpm: what came.
+            forecasts_bpm: what each expert had said, (horizons, experts).
+            mixed_bpm: what the mixture had made of it, by horizon.
+            change_bpm: what came, by horizon; NaN where nothing did.
         """
-        unit_bpm = self._unit_bpm[horizon]
-        loss = np.minimum(np.abs(forecasts_bpm - change_bpm) / unit_bpm, MAX_LOSS)
-        drawn = ((forecasts_bpm - mixed_bpm) / unit_bpm).clip(-MAX_LOSS, MAX_LOSS)
-        loss += drawn if mixed_bpm > change_bpm else -drawn
-        row = self.log_weights[horizon]
-        row += (self._log_prior - row) / MEMORY_S - RATE[horizon] / 2 * loss
-        row -= row.max()
-        np.maximum(row, -_DEEPEST, out=row)
+        unit_bpm = self._unit_bpm[:, None]
+        loss = np.minimum(np.abs(forecasts_bpm - change_bpm[:, None]) / unit_bpm, MAX_LOSS)
+        drawn = np.minimum(np.maximum((forecasts_bpm - mixed_bpm[:, None]) / unit_bpm, -MAX_LOSS), MAX_LOSS)
+        loss += drawn * np.where(mixed_bpm > change_bpm, 1.0, -1.0)[:, None]
+        moved = self.log_weights + (self._log_prior - self.log_weights) / MEMORY_S - self._half_rate * loss
+        moved = np.maximum(moved - moved.max(axis=1, keepdims=True), -_DEEPEST)
+        np.copyto(self.log_weights, moved, where=~np.isnan(change_bpm)[:, None])

@@ -1,12 +1,12 @@
 """Linear heads that learn one athlete by least squares, several at once from the same seconds.
 
-A head is a regularised regression on some of the inputs. All of them read one matrix of products of inputs; each is
-solved from its part of it. Seconds are gathered and taken in together, since adding one at a time to a matrix of this
-size, or updating its inverse as recursive least squares does, costs several times as much; and a second more or less
-changes no weight that one would see.
+A head is a regularised regression on a run of the inputs, kept as its weights and the inverse of its matrix of
+products. Seconds are gathered and taken in eight together: that gives the same weights as one by one, and as a solve of
+the whole would, at a small part of the cost of either. The heads take turns, so that no second does more than one.
 
-Source: ridge regression in its normal equations (Hoerl & Kennard 1970); the residual is clipped as in Huber's
-M-estimate (1964, pseudo-observations), so that a slipped strap does not teach what no heart did.
+Source: ridge regression (Hoerl & Kennard 1970), updated in blocks by the matrix inversion lemma (Woodbury 1950), which
+is recursive least squares where a block is one second; the residual is clipped as in Huber's M-estimate (1964,
+pseudo-observations), so that a slipped strap does not teach what no heart did.
 """
 
 from __future__ import annotations
@@ -30,8 +30,7 @@ _USUAL_AT_MOST = 4.0  # times the usual one that a residual counts for in it
 # and after 50 sessions a session counts for a third.
 KEPT_PER_SESSION = 0.98
 
-# Seconds that are taken in together. Then one head is solved, each in its turn: with four of them, weights are half a
-# minute old at most.
+# Seconds that a head takes in together.
 BATCH_S = 8
 
 
@@ -39,34 +38,46 @@ class PersonalHeads:
     """Forecast the change of heart rate as linear functions of the inputs, for all horizons at once.
 
     Attributes:
-        information: sum of the products of inputs, (inputs, inputs).
-        moments: sum of the products of inputs and outcomes, (inputs, heads x horizons).
+        weights: of the inputs, (inputs, heads x horizons); 0 where a head does not see one.
         usual_bpm: usual residual, (heads, horizons).
     """
 
-    def __init__(self, inputs: int, heads: Sequence[NDArray[np.intp]], unit_bpm: NDArray[np.float64]) -> None:
+    def __init__(self, inputs: int, heads: Sequence[slice], unit_bpm: NDArray[np.float64]) -> None:
         """Know nothing.
 
         Args:
             inputs: how many there are.
-            heads: the inputs that each head sees.
+            heads: the inputs that each head sees; the last one sees all of them. At most `BATCH_S`.
             unit_bpm: typical error of persistence at each horizon.
         """
         self._heads = heads
         self._shape = (len(heads), len(unit_bpm))
         columns = len(heads) * len(unit_bpm)
-        self.information: NDArray[np.float64] = np.zeros((inputs, inputs))
-        self.moments: NDArray[np.float64] = np.zeros((inputs, columns))
+        self.weights: NDArray[np.float64] = np.zeros((inputs, columns))
         self.usual_bpm: NDArray[np.float64] = np.tile(unit_bpm, (len(heads), 1))
-        self._weights: NDArray[np.float64] = np.zeros((inputs, columns))
+        self._inverses = self._inverted(np.zeros((inputs, inputs)))
+        # The last seconds, in a ring; a row of zeros teaches nothing.
         self._x: NDArray[np.float64] = np.zeros((BATCH_S, inputs))
         self._y: NDArray[np.float64] = np.zeros((BATCH_S, columns))
-        self._waiting = 0
-        self._turn = 0
+        self._row = BATCH_S - 1
+        # The row of the ring with which each head takes it in.
+        self._turns = {turn * BATCH_S // len(heads): turn for turn in range(len(heads))}
+
+    @property
+    def information(self) -> NDArray[np.float64]:
+        """Sum of the products of inputs that was taken in, (inputs, inputs)."""
+        precision = np.linalg.inv(self._inverses[-1])
+        precision.flat[:: len(precision) + 1] -= PRIOR_PRECISION
+        return (precision + precision.T) / 2
+
+    def recall(self, information: NDArray[np.float64], weights: NDArray[np.float64]) -> None:
+        """Know what was known when these were read off."""
+        self._inverses = self._inverted(information)
+        self.weights[:] = weights
 
     def predict(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Change in bpm, (heads, horizons), from inputs of shape (inputs,)."""
-        return (x @ self._weights).reshape(self._shape)
+        return (x @ self.weights).reshape(self._shape)
 
     def learn(self, x: NDArray[np.float64], said_bpm: NDArray[np.float64], change_bpm: NDArray[np.float64]) -> None:
         """Take in what came of a second.
@@ -78,37 +89,47 @@ class PersonalHeads:
         """
         residual_bpm = change_bpm - said_bpm
         limit_bpm = RESIDUAL_LIMIT * self.usual_bpm
-        self._x[self._waiting] = x
-        self._y[self._waiting] = (said_bpm + residual_bpm.clip(-limit_bpm, limit_bpm)).ravel()
+        clipped_bpm = np.minimum(np.maximum(residual_bpm, -limit_bpm), limit_bpm)
         size_bpm = np.minimum(np.abs(residual_bpm), _USUAL_AT_MOST * self.usual_bpm)
         self.usual_bpm += (size_bpm - self.usual_bpm) / _USUAL_S
-        self._waiting += 1
-        if self._waiting == BATCH_S:
-            self.take_in()
-            self._solve(self._turn)
-            self._turn = (self._turn + 1) % len(self._heads)
+        self._row = row = (self._row + 1) % BATCH_S
+        self._x[row] = x
+        self._y[row] = (said_bpm + clipped_bpm).ravel()
+        if (head := self._turns.get(row)) is not None:
+            self._take_in(head, self._x, self._y)
 
     def begin_session(self) -> None:
         """Forget a little: information is discounted towards the prior, and what is never excited stays at it."""
         self.take_in()
-        self._turn = 0
-        if not self.information.any():
-            return  # nobody is known yet
-        self.information *= KEPT_PER_SESSION
-        self.moments *= KEPT_PER_SESSION
-        for head in range(len(self._heads)):
-            self._solve(head)
+        self._row = BATCH_S - 1
+        information = self.information
+        known = self.weights.copy()
+        self._inverses = self._inverted(KEPT_PER_SESSION * information)
+        for head, inverse in enumerate(self._inverses):
+            seen, own = self._part(head)
+            moments = information[seen, seen] @ known[seen, own] + PRIOR_PRECISION * known[seen, own]
+            self.weights[seen, own] = inverse @ (KEPT_PER_SESSION * moments)
 
     def take_in(self) -> None:
-        """Add the seconds that wait to the sums."""
-        x, y = self._x[: self._waiting], self._y[: self._waiting]
-        self.information += x.T @ x
-        self.moments += x.T @ y
-        self._waiting = 0
+        """Let every head take in the rows that wait for its turn."""
+        for turn, head in self._turns.items():
+            rows = np.arange(turn + 1, turn + 1 + (self._row - turn) % BATCH_S) % BATCH_S
+            self._take_in(head, self._x[rows], self._y[rows])
+        self._x[:] = 0.0
 
-    def _solve(self, head: int) -> None:
-        seen, horizons = self._heads[head], self._shape[1]
-        own = slice(head * horizons, (head + 1) * horizons)
-        matrix = self.information[np.ix_(seen, seen)]
-        matrix.flat[:: len(seen) + 1] += PRIOR_PRECISION
-        self._weights[seen, own] = np.linalg.solve(matrix, self.moments[seen, own])
+    def _part(self, head: int) -> tuple[slice, slice]:
+        """Inputs and columns of a head."""
+        horizons = self._shape[1]
+        return self._heads[head], slice(head * horizons, (head + 1) * horizons)
+
+    def _inverted(self, information: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+        precision = information + PRIOR_PRECISION * np.eye(len(information))
+        return [np.linalg.inv(precision[seen, seen]) for seen in self._heads]
+
+    def _take_in(self, head: int, x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
+        seen, own = self._part(head)
+        inverse, weights, x = self._inverses[head], self.weights[seen, own], x[:, seen]
+        reach = x @ inverse
+        gain = np.linalg.inv(reach @ x.T + np.eye(len(x))) @ reach
+        weights += gain.T @ (y[:, own] - x @ weights)
+        inverse -= reach.T @ gain

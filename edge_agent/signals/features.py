@@ -149,7 +149,7 @@ class FeatureStream:
         values += loads["grade"].push(grade)
         values += loads["cadence"].push(_plausible("cadence_rpm", frame.cadence_rpm))
         values += loads["power"].push(_plausible("power_w", frame.power_w))
-        vector = np.array([min(max(value, -_LIMIT), _LIMIT) for value in values], np.float32)
+        vector = np.minimum(np.maximum(np.array(values, np.float32), -_LIMIT), _LIMIT)
         return Features(vector, heart_rate_bpm, restarted)
 
     def _forget(self) -> None:

@@ -108,12 +108,12 @@ def test_nothing_is_learned_across_a_pause(bundle: Bundle, cell: Cell) -> None:
     forecaster = AthleteForecaster(WorkoutForecaster(bundle, cell), athlete)
     for t in range(60):
         forecaster.step(Frame(t, 150.0))
-    before = {name: array.tolist() for name, array in athlete.arrays().items() if name in ("information", "moments")}
+    before = {name: athlete.numbers()[name].tolist() for name in ("information", "weights")}
     for t in range(60, 100):
         forecaster.step(Frame(t))
     for t in range(100, 159):
         forecaster.step(Frame(t, 90.0))
-    assert {name: athlete.arrays()[name].tolist() for name in before} == before
+    assert {name: athlete.numbers()[name].tolist() for name in before} == before
 
 
 def test_an_explanation_names_every_expert_and_every_input_that_is_there(bundle: Bundle, cell: Cell) -> None:
@@ -142,7 +142,7 @@ def test_there_is_nothing_to_explain_without_a_heart_rate(bundle: Bundle, cell: 
 
 def test_the_state_of_an_athlete_stays_the_same_size_for_ever(bundle: Bundle, cell: Cell) -> None:
     athlete = new_athlete(bundle.manifest)
-    sizes = {name: array.nbytes for name, array in athlete.arrays().items()}
+    sizes = {name: array.nbytes for name, array in athlete.numbers().items()}
     play(bundle, cell, intervals(3600), athlete)
-    assert {name: array.nbytes for name, array in athlete.arrays().items()} == sizes
-    assert all(np.isfinite(array).all() for array in athlete.arrays().values())
+    assert {name: array.nbytes for name, array in athlete.numbers().items()} == sizes
+    assert all(np.isfinite(array).all() for array in athlete.numbers().values())

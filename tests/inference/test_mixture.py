@@ -17,10 +17,12 @@ UNIT_BPM = np.array([2.0, 5.0])
 
 
 def learn(mixture: Mixture, horizon: int, forecasts_bpm: NDArray[np.float64], change_bpm: float) -> float:
-    """Teach one outcome; what the mixture had said."""
-    mixed_bpm = float(mixture.weights()[horizon] @ forecasts_bpm)
-    mixture.learn(horizon, forecasts_bpm, mixed_bpm, change_bpm)
-    return mixed_bpm
+    """Teach one outcome at one horizon; what the mixture had said."""
+    mixed_bpm = mixture.weights() @ forecasts_bpm
+    came_bpm = np.full(len(UNIT_BPM), np.nan)
+    came_bpm[horizon] = change_bpm
+    mixture.learn(np.tile(forecasts_bpm, (len(UNIT_BPM), 1)), mixed_bpm, came_bpm)
+    return float(mixed_bpm[horizon])
 
 
 def test_begins_with_the_prior_at_every_horizon() -> None:

@@ -12,7 +12,7 @@ UNIT_BPM = np.array([2.0, 5.0, 8.0])
 
 
 def one_head(inputs: int) -> PersonalHeads:
-    return PersonalHeads(inputs, [np.arange(inputs)], UNIT_BPM)
+    return PersonalHeads(inputs, [slice(inputs)], UNIT_BPM)
 
 
 def teach(heads: PersonalHeads, x: NDArray[np.float64], change_bpm: NDArray[np.float64]) -> None:
@@ -28,14 +28,14 @@ def test_each_head_is_ridge_regression_on_what_it_sees_while_no_residual_is_clip
     random = np.random.default_rng(1)
     x = random.normal(size=(60 * BATCH_S, 6))
     change_bpm = 0.05 * x @ random.normal(size=(6, 3)) + random.normal(scale=0.1, size=(len(x), 3))
-    seen = [np.arange(6), np.array([0, 3, 5])]
+    seen = [slice(4), slice(2, None), slice(None)]
     heads = PersonalHeads(6, seen, UNIT_BPM)
     teach(heads, x, change_bpm)
     heads.begin_session()
     there = random.normal(size=6)
     for said, columns in zip(heads.predict(there), seen, strict=True):
         own = x[:, columns]
-        precision = PRIOR_PRECISION / KEPT_PER_SESSION * np.eye(len(columns))
+        precision = PRIOR_PRECISION / KEPT_PER_SESSION * np.eye(own.shape[1])
         ridge = np.linalg.solve(own.T @ own + precision, own.T @ change_bpm)
         assert said == pytest.approx(there[columns] @ ridge, rel=1e-9)
 
@@ -71,11 +71,46 @@ def test_a_new_session_discounts_what_was_known_towards_the_prior() -> None:
     random = np.random.default_rng(2)
     x = random.normal(size=(250 * BATCH_S, 3))
     teach(heads, x, x[:, :1] * np.ones(3))
-    information, moments = heads.information.copy(), heads.moments.copy()
+    heads.take_in()
+    information, weights = heads.information, heads.weights.copy()
     heads.begin_session()
     assert heads.information == pytest.approx(KEPT_PER_SESSION * information)
-    expected = np.linalg.solve(KEPT_PER_SESSION * information + PRIOR_PRECISION * np.eye(3), KEPT_PER_SESSION * moments)
+    prior = PRIOR_PRECISION * np.eye(3)
+    moments = (information + prior) @ weights
+    expected = np.linalg.solve(KEPT_PER_SESSION * information + prior, KEPT_PER_SESSION * moments)
     assert heads.predict(np.ones(3))[0] == pytest.approx(expected.sum(axis=0))
+
+
+def test_no_second_is_left_out_or_taken_in_twice_when_it_is_taken_in_early() -> None:
+    random = np.random.default_rng(7)
+    x = random.normal(size=(10 * BATCH_S + 5, 4))
+    change_bpm = random.normal(scale=0.1, size=(len(x), 3))
+    seen = [slice(3), slice(1, None), slice(None)]
+    patient, hasty = PersonalHeads(4, seen, UNIT_BPM), PersonalHeads(4, seen, UNIT_BPM)
+    for inputs, outcome in zip(x, change_bpm, strict=True):
+        for heads in (patient, hasty):
+            heads.learn(inputs, np.zeros((3, 3)), outcome)
+        if random.random() < 0.3:
+            hasty.take_in()
+    patient.take_in()
+    hasty.take_in()
+    assert patient.information == pytest.approx(x.T @ x)
+    assert hasty.information == pytest.approx(x.T @ x)
+    assert hasty.weights == pytest.approx(patient.weights)
+
+
+def test_a_day_in_one_session_leaves_least_squares_exact() -> None:
+    random = np.random.default_rng(9)
+    # Nearly collinear inputs of very different sizes, as features are.
+    base = random.normal(size=(86_400, 5))
+    x = np.concatenate([base, base[:, :3] + 1e-3 * random.normal(size=(len(base), 3)), 1e-3 * base[:, :2]], axis=1)
+    change_bpm = 0.1 * base @ random.normal(size=(5, 3)) + random.normal(scale=0.1, size=(len(base), 3))
+    heads = one_head(x.shape[1])
+    for inputs, outcome in zip(x, change_bpm, strict=True):
+        heads.learn(inputs, outcome[None], outcome)  # no residual, so that none is clipped
+    heads.take_in()
+    ridge = np.linalg.solve(x.T @ x + PRIOR_PRECISION * np.eye(x.shape[1]), x.T @ change_bpm)
+    assert heads.weights == pytest.approx(ridge, abs=1e-9)
 
 
 def test_an_input_that_never_moves_stays_at_its_prior_for_years() -> None:
