@@ -15,7 +15,8 @@ from edge_agent.agent.session import IDLE_S, LiveSession
 from edge_agent.agent.target import Target
 from edge_agent.config import AgentConfig, Role, SensorConfig
 from edge_agent.inference.activity import CurrentActivity
-from edge_agent.inference.models import ActivityModel, WorkoutModel
+from edge_agent.inference.models import ActivityModel, RecoveryModel, WorkoutModel
+from edge_agent.inference.recovery import Recovery
 from edge_agent.sensors.links.states import SignalState
 from edge_agent.sensors.links.supervisor import Packet
 from edge_agent.sensors.profiles.readings import Acceleration, Quantity
@@ -34,7 +35,7 @@ class Recorder:
     """Gives each packet to the athlete whose sensor sent it, and advances every session, second by second."""
 
     def __init__(self, config: AgentConfig, journal: Journal, clock: Clock, events: Events, *, enqueue: bool) -> None:
-        """Open the model.
+        """Open the models.
 
         Args:
             config: whose sensors there are, and where the record is.
@@ -49,8 +50,9 @@ class Recorder:
         self._clock = clock
         self._events = events
         self._when_second: list[OnSecond] = []
-        self._model = WorkoutModel(config.store.directory, cache=config.store.directory)
         self._cache = config.store.directory
+        self._model = WorkoutModel(config.store.directory, cache=self._cache)
+        self._recovery_model = RecoveryModel(cache=self._cache)
         self._activity_model: ActivityModel | None = None
         self._athletes: dict[str, AthleteRecorder] = {}
         self._begun = asyncio.Event()
@@ -79,6 +81,7 @@ class Recorder:
                     athlete,
                     self._journal,
                     self._model,
+                    self._recovery_model,
                     self._clock,
                     self._events,
                     enqueue=self._enqueue,
@@ -101,6 +104,10 @@ class Recorder:
             for name, athlete in self._athletes.items()
             if athlete.activity is not None
         }
+
+    def recoveries(self) -> dict[str, Recovery]:
+        """By athlete who recovers from an effort, how that goes on."""
+        return {name: athlete.recovery for name, athlete in self._athletes.items() if athlete.recovery is not None}
 
     def when_second(self, callback: OnSecond) -> None:
         """Have `callback` called with the last second of an athlete that was recorded, or that there is none now."""
@@ -169,6 +176,7 @@ class AthleteRecorder:
         name: str,
         journal: Journal,
         model: WorkoutModel,
+        recovery_model: RecoveryModel,
         clock: Clock,
         events: Events,
         *,
@@ -181,6 +189,7 @@ class AthleteRecorder:
         self._enqueue = enqueue
         self._show = show
         self._model = model
+        self._recovery_model = recovery_model
         self._clock = clock
         self._order: Sequence[str] = ()
         self._arbiters: dict[Quantity, Arbiter] = {}
@@ -195,6 +204,11 @@ class AthleteRecorder:
     def due_s(self) -> float | None:
         """Monotonic time at which the next second is over; None without a session."""
         return None if self.session is None else self.session.due_s
+
+    @property
+    def recovery(self) -> Recovery | None:
+        """How the recovery from an effort goes on; None outside of recoveries, and without a heart rate."""
+        return None if self.session is None else self.session.recovery
 
     def arrange(self, order: Sequence[str]) -> None:
         """Take note of the sensors there are, by label, in order of preference."""
@@ -227,7 +241,12 @@ class AthleteRecorder:
         begins = self.session is None and not self._stopped and heart_rate.bpm is not None
         if begins:
             self.session = LiveSession(
-                self._journal, self._model, clock=self._clock, athlete=self.name, first_arrival_s=packet.at_s
+                self._journal,
+                self._model,
+                self._recovery_model,
+                clock=self._clock,
+                athlete=self.name,
+                first_arrival_s=packet.at_s,
             )
             log.info("session: begun")
         if self.session is not None:

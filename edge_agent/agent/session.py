@@ -7,7 +7,8 @@ from uuid import UUID
 
 from edge_agent.agent.clock import Clock
 from edge_agent.inference.activity import CurrentActivity
-from edge_agent.inference.models import WorkoutModel
+from edge_agent.inference.models import RecoveryModel, WorkoutModel
+from edge_agent.inference.recovery import Recovery
 from edge_agent.sensors.profiles.readings import Reading
 from edge_agent.signals.alignment import HeartRate, SecondGrid
 from edge_agent.store.identifiers import uuid7
@@ -18,8 +19,8 @@ from edge_agent.store.summary import Second, Summary, second_of
 # A red light or a lost strap is a pause of the same session, a shower is its end.
 IDLE_S = 300
 
-# What is learned of the athlete is kept this often: a crash costs five minutes of it. The file is 0.8 MB, so an hour of
-# training writes 10 MB, and a year of daily training less than a card of a few GB takes once over.
+# What is learned of the athlete is kept this often: a crash costs five minutes of it. The file is 50 kB, with loads
+# 150 kB at most, so an hour of training writes less than 2 MB of the whole (docs/durability.md).
 SAVE_S = 300
 
 # Of activities, one comes in five seconds, and one can be recorded a second. A link that hung for its supervision
@@ -32,16 +33,26 @@ class LiveSession:
 
     Attributes:
         recorded_s: seconds with a heart rate.
+        recovery: how the recovery from an effort goes on; None outside of recoveries, and without a heart rate.
     """
 
     def __init__(
-        self, journal: Journal, model: WorkoutModel, *, clock: Clock, athlete: str, first_arrival_s: float
+        self,
+        journal: Journal,
+        model: WorkoutModel,
+        recovery_model: RecoveryModel,
+        *,
+        clock: Clock,
+        athlete: str,
+        first_arrival_s: float,
     ) -> None:
         self._journal = journal
         self._model = model
         self._clock = clock
         self._athlete = athlete
         self._forecaster = model.begin(athlete)
+        self._recoveries = recovery_model.begin(journal.targets().get(athlete))
+        self.recovery: Recovery | None = None
         self._grid = SecondGrid(first_arrival_s)
         now = clock.now()
         self._session = NewSession(
@@ -113,6 +124,7 @@ class LiveSession:
         while self._grid.due_s <= self._clock.monotonic_s() and not self.idle:
             frame = self._grid.next_frame()
             forecast = self._forecaster.step(frame)
+            self.recovery = self._recoveries.step(frame)
             seconds.append(second_of(frame, forecast, self._activities.popleft() if self._activities else None))
             self._idle_s = 0 if frame.heart_rate_bpm is not None else self._idle_s + 1
             self.recorded_s += frame.heart_rate_bpm is not None

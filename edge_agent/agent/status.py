@@ -12,6 +12,7 @@ import msgspec
 from edge_agent.agent.clock import Clock
 from edge_agent.agent.recorder import Recorder
 from edge_agent.inference.activity import CurrentActivity
+from edge_agent.inference.recovery import Recovery
 from edge_agent.sensors.links.links import Links
 from edge_agent.sensors.links.states import AdapterFault, SensorStatus
 
@@ -34,6 +35,7 @@ class Status(msgspec.Struct, frozen=True):
         sources: by athlete and quantity, the label of the sensor that counts.
         activities: by athlete of whom acceleration is taken, what is done; None while none comes, or not for five
             seconds yet.
+        recoveries: by athlete who recovers from an effort, for two minutes, how that goes on.
     """
 
     at: datetime
@@ -41,6 +43,7 @@ class Status(msgspec.Struct, frozen=True):
     sensors: tuple[SensorStatus, ...]
     sources: dict[str, dict[str, str]]
     activities: dict[str, CurrentActivity | None] = {}
+    recoveries: dict[str, Recovery] = {}
 
 
 async def keep_status(links: Links, recorder: Recorder, directory: Path, clock: Clock) -> None:
@@ -56,6 +59,7 @@ async def keep_status(links: Links, recorder: Recorder, directory: Path, clock: 
                 status.sources,
                 [_state(sensor) for sensor in status.sensors],
                 {athlete: _known(doing) for athlete, doing in status.activities.items()},
+                status.recoveries,
             )
             if state != written or clock.monotonic_s() - written_s >= REWRITE_S:
                 _write(path, status)
@@ -71,7 +75,14 @@ def current_status(links: Links, recorder: Recorder, clock: Clock) -> Status:
         athlete: {quantity.value: label for quantity, label in by_quantity.items()}
         for athlete, by_quantity in recorder.sources().items()
     }
-    return Status(clock.now(), links.adapter_fault, tuple(links.status()), sources, recorder.activities())
+    return Status(
+        clock.now(),
+        links.adapter_fault,
+        tuple(links.status()),
+        sources,
+        recorder.activities(),
+        recorder.recoveries(),
+    )
 
 
 def read_status(directory: Path) -> Status | None:

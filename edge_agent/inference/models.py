@@ -73,9 +73,13 @@ class RecoveryModel:
         self._cell = open_cell(self._bundle, cache)
         self._target_bpm = target_bpm
 
-    def begin(self) -> RecoveryForecaster:
-        """A session."""
-        return RecoveryForecaster(self._bundle, self._cell, target_bpm=self._target_bpm)
+    def begin(self, target_bpm: float | None = None) -> RecoveryForecaster:
+        """A session.
+
+        Args:
+            target_bpm: of its athlete; the model's when None.
+        """
+        return RecoveryForecaster(self._bundle, self._cell, target_bpm=target_bpm or self._target_bpm)
 
 
 class ActivityModel:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from edge_agent.agent.status import Status
     from edge_agent.config import AgentConfig, SensorConfig
     from edge_agent.inference.activity import CurrentActivity
+    from edge_agent.inference.recovery import Recovery
     from edge_agent.sensors.links.claims import Claims
     from edge_agent.sensors.links.host import Host
 
@@ -201,6 +202,8 @@ def _print_sensors(sensors: Sequence[SensorConfig], athlete: str, status: Status
         print(f"{whose}: " + ", ".join(f"{quantity} from {label}" for quantity, label in sources.items()))
     for whose, doing in status.activities.items():
         print(f"{whose}: activity {_told(doing)}")
+    for whose, recovery in status.recoveries.items():
+        print(f"{whose}: {_recovering(recovery)}")
     stale = (datetime.now(UTC) - status.at).total_seconds() > 2 * REWRITE_S
     print(f"as the agent wrote it at {status.at.astimezone():%Y-%m-%d %H:%M:%S}{'; it does not run now' * stale}")
     if status.adapter_fault:
@@ -217,6 +220,13 @@ def _told(doing: CurrentActivity | None) -> str:
     what = f"{doing.label} ({doing.probability:.0%})"
     what = f"unknown, at best {what}" if doing.unknown else what
     return what if doing.cadence_per_min is None else f"{what}, {doing.cadence_per_min:.0f} per minute"
+
+
+def _recovering(recovery: Recovery) -> str:
+    """In words."""
+    ahead = (recovery.hr60_bpm, recovery.hr120_bpm)
+    at_60_s, at_120_s = (f"{hr.q50:.0f} ({hr.q10:.0f} to {hr.q90:.0f}) bpm" for hr in ahead)
+    return f"recovering since second {recovery.stop_t_s}, at 60 s {at_60_s}, at 120 s {at_120_s}"
 
 
 def _doctor(args: argparse.Namespace) -> int:

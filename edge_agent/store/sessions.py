@@ -13,7 +13,7 @@ import msgspec
 from edge_agent import __version__
 from edge_agent.inference.activity import CurrentActivity
 from edge_agent.inference.forecast import Forecast, Quantiles
-from edge_agent.store.summary import SCHEMA, Second, Summary, activity_seconds, score_forecasts
+from edge_agent.store.summary import SCHEMA, Second, Summary, activity_seconds, measure_recoveries, score_forecasts
 
 SecondRow = tuple[int | float | str | None, ...]  # in the order of _COLUMNS
 
@@ -222,6 +222,7 @@ def _summarise(db: sqlite3.Connection, session_id: int, *, interrupted: bool) ->
         lap_ends_s=tuple(
             t_s for (t_s,) in db.execute("SELECT t_s FROM lap WHERE session_id = ? ORDER BY t_s", (session_id,))
         ),
+        recoveries=measure_recoveries(seconds),
     )
 
 

@@ -10,7 +10,9 @@ import msgspec
 from edge_agent.inference.activity import CurrentActivity
 from edge_agent.inference.forecast import Forecast
 from edge_agent.signals.acceleration import WINDOW_S
+from edge_agent.signals.effort import HOLD_S, EffortDetector, EffortStop
 from edge_agent.signals.frame import Frame
+from edge_agent.signals.recovery import HORIZONS_S
 
 SCHEMA = 2
 
@@ -57,6 +59,19 @@ def second_of(frame: Frame, forecast: Forecast, activity: CurrentActivity | None
     )
 
 
+def frame_of(second: Second) -> Frame:
+    """The frame that a journalled second was."""
+    return Frame(
+        second.t_s,
+        second.heart_rate_bpm,
+        second.rr_intervals_ms,
+        second.speed_mps,
+        second.cadence_rpm,
+        second.power_w,
+        second.altitude_m,
+    )
+
+
 class ForecastScore(msgspec.Struct, frozen=True):
     """How far the forecasts of a session were off.
 
@@ -71,6 +86,25 @@ class ForecastScore(msgspec.Struct, frozen=True):
     mae_bpm: float | None
     persistence_mae_bpm: float | None
     inside_q10_q90: float | None
+
+
+class MeasuredRecovery(msgspec.Struct, frozen=True):
+    """How far heart rate fell after an effort.
+
+    Attributes:
+        stop_t_s: last second of the effort, counted from the session's first.
+        load: the load that fell away then, `power_w`, `speed_mps` or `cadence_rpm`; None where the stop was found from
+            heart rate alone, which takes a slower stretch for one now and then.
+        heart_rate_bpm: at the stop.
+        hrr60_bpm: by how much it was lower 60 s later; None where it was not measured, or the next effort had begun.
+        hrr120_bpm: likewise, 120 s later.
+    """
+
+    stop_t_s: int
+    load: str | None
+    heart_rate_bpm: float
+    hrr60_bpm: float | None
+    hrr120_bpm: float | None
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -96,6 +130,7 @@ class Summary(msgspec.Struct, frozen=True):
         agent_version: of heartline.
         activity_s: seconds of each activity that acceleration told, `unknown` among them; empty without acceleration.
         lap_ends_s: last second of each lap that was marked, counted from the session's first.
+        recoveries: after each effort that was seen to stop and not taken up again within a minute.
     """
 
     schema: int
@@ -117,6 +152,7 @@ class Summary(msgspec.Struct, frozen=True):
     agent_version: str
     activity_s: dict[str, int] = {}
     lap_ends_s: tuple[int, ...] = ()
+    recoveries: tuple[MeasuredRecovery, ...] = ()
 
 
 def score_forecasts(seconds: Sequence[Second]) -> dict[int, ForecastScore]:
@@ -146,3 +182,31 @@ def activity_seconds(seconds: Sequence[Second]) -> dict[str, int]:
     """How long each activity was done, the longest first; what was too little to go by counts as `unknown`."""
     windows = Counter("unknown" if s.activity.unknown else s.activity.label for s in seconds if s.activity)
     return {label: count * WINDOW_S for label, count in windows.most_common()}
+
+
+def measure_recoveries(seconds: Sequence[Second]) -> tuple[MeasuredRecovery, ...]:
+    """Find where efforts stopped, as the live agent does, and measure the falls of heart rate after them.
+
+    A heart rate that is missing in the very second is the last one before it, up to 12 s old. Where none of the two
+    falls can be measured there is no recovery.
+    """
+    detector = EffortDetector()
+    measured: dict[int, float] = {}
+    lasted: dict[EffortStop, int] = {}  # until which second
+    for second in seconds:
+        if second.heart_rate_bpm is not None:
+            measured[second.t_s] = second.heart_rate_bpm
+        detector.step(frame_of(second))
+        if detector.stop is not None:
+            lasted[detector.stop] = second.t_s
+
+    def at(t_s: int) -> float | None:
+        return next((measured[s] for s in range(t_s, t_s - HOLD_S - 1, -1) if s in measured), None)
+
+    recoveries = []
+    for stop, last_s in lasted.items():
+        now_bpm, *later_bpm = (at(stop.stop_t_s + h) if stop.stop_t_s + h <= last_s else None for h in (0, *HORIZONS_S))
+        falls_bpm = [None if now_bpm is None or bpm is None else round(now_bpm - bpm, 2) for bpm in later_bpm]
+        if now_bpm is not None and falls_bpm != [None, None]:
+            recoveries.append(MeasuredRecovery(stop.stop_t_s, stop.channel, now_bpm, *falls_bpm))
+    return tuple(recoveries)

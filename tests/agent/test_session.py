@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from edge_agent.agent.session import SAVE_S, WAITING_ACTIVITIES, LiveSession
 from edge_agent.inference.activity import CurrentActivity
-from edge_agent.inference.models import WorkoutModel
+from edge_agent.inference.models import RecoveryModel, WorkoutModel
 from edge_agent.signals.alignment import HeartRate
 from edge_agent.store.journal import Journal
 from edge_agent.store.sessions import SinceBoot
@@ -52,12 +52,12 @@ class SetClock:
 def test_a_beat_is_in_the_journal_within_two_seconds_of_its_arrival(
     gaps_s: list[float], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    clock, model = SetClock(), WorkoutModel(None)
+    clock, model, recovery_model = SetClock(), WorkoutModel(None), RecoveryModel()
     arrivals_s = [0.0]
     for gap_s in gaps_s:
         arrivals_s.append(arrivals_s[-1] + gap_s)
     with Journal(tmp_path_factory.mktemp("store")) as journal:
-        session = LiveSession(journal, model, clock=clock, athlete="ada", first_arrival_s=0.0)
+        session = LiveSession(journal, model, recovery_model, clock=clock, athlete="ada", first_arrival_s=0.0)
         waiting = dict(enumerate(arrivals_s))
         arrived: list[int] = []
         while waiting or arrived:
@@ -78,7 +78,9 @@ def test_an_activity_is_recorded_with_the_next_second_and_those_of_a_late_burst_
     clock = SetClock()
     walk, run = (CurrentActivity(label, 0.9, unknown=False, cadence_per_min=120.0) for label in ("walk", "run"))
     with Journal(tmp_path) as journal:
-        session = LiveSession(journal, WorkoutModel(None), clock=clock, athlete="ada", first_arrival_s=0.0)
+        session = LiveSession(
+            journal, WorkoutModel(None), RecoveryModel(), clock=clock, athlete="ada", first_arrival_s=0.0
+        )
         for t in range(30):
             session.add(HeartRate(120.0), float(t))
             for doing in {2: [walk], 10: [run] * 3, 15: [run] * 2 * WAITING_ACTIVITIES}.get(t, ()):
@@ -95,7 +97,9 @@ def test_an_activity_is_recorded_with_the_next_second_and_those_of_a_late_burst_
 def test_what_a_session_teaches_is_kept_while_it_lasts(tmp_path: Path) -> None:
     clock = SetClock()
     with Journal(tmp_path) as journal:
-        session = LiveSession(journal, WorkoutModel(tmp_path), clock=clock, athlete="ada", first_arrival_s=0.0)
+        session = LiveSession(
+            journal, WorkoutModel(tmp_path), RecoveryModel(), clock=clock, athlete="ada", first_arrival_s=0.0
+        )
         for t in range(SAVE_S + 5):
             session.add(HeartRate(110.0 + 30 * (t % 120 < 60), ()), float(t))
             clock.now_s = float(t) + 3.0

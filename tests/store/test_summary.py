@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import msgspec
+import pytest
+
 from edge_agent.inference.activity import CurrentActivity
 from edge_agent.inference.forecast import Quantiles
-from edge_agent.store.summary import ForecastScore, Second, activity_seconds, score_forecasts
+from edge_agent.store.summary import (
+    ForecastScore,
+    MeasuredRecovery,
+    Second,
+    activity_seconds,
+    measure_recoveries,
+    score_forecasts,
+)
 
 
 def second(t_s: int, heart_rate_bpm: float | None, q50: float | None) -> Second:
@@ -36,3 +46,37 @@ def test_an_activity_counts_for_the_five_seconds_it_was_told_from_and_an_unsure_
     seconds = [Second(t_s, 100.0, (), {}, activity=doing.get(t_s)) for t_s in range(20)]
     assert activity_seconds(seconds) == {"run": 10, "walk": 5, "unknown": 5}
     assert activity_seconds(seconds[:4]) == {}
+
+
+def ride(seconds: int, stops: dict[int, int]) -> list[Second]:
+    """A ride at 200 W with stops of some seconds: heart rate rises by 1 bpm a second to 160 and falls by 0.5 to 80."""
+    bpm, made = 80.0, []
+    for t_s in range(seconds):
+        rests = any(begin_s < t_s <= begin_s + length_s for begin_s, length_s in stops.items())
+        bpm = max(bpm - 0.5, 80.0) if rests else min(bpm + 1.0, 160.0)
+        made.append(Second(t_s, bpm, (), {}, power_w=0.0 if rests else 200.0))
+    return made
+
+
+def test_a_recovery_is_how_far_heart_rate_fell_60_and_120_s_after_the_effort() -> None:
+    assert measure_recoveries(ride(700, {300: 200})) == (MeasuredRecovery(300, "power_w", 160.0, 30.0, 60.0),)
+
+
+def test_a_fall_is_measured_as_far_as_the_rest_lasted_and_a_short_rest_is_no_recovery() -> None:
+    seconds = ride(900, {200: 30, 400: 80})
+    assert measure_recoveries(seconds) == (MeasuredRecovery(400, "power_w", 160.0, 30.0, None),)
+    assert measure_recoveries(seconds[:450]) == ()
+
+
+def test_a_heart_rate_that_is_missing_when_it_counts_is_the_last_one_of_at_most_12_s() -> None:
+    seconds = ride(700, {300: 200})
+    lost = {*range(355, 361), *range(400, 421)}
+    holes = [msgspec.structs.replace(s, heart_rate_bpm=None) if s.t_s in lost else s for s in seconds]
+    assert measure_recoveries(holes) == (MeasuredRecovery(300, "power_w", 160.0, 27.0, None),)
+
+
+def test_a_stop_that_heart_rate_alone_shows_says_so() -> None:
+    (recovery,) = measure_recoveries([Second(s.t_s, s.heart_rate_bpm, (), {}) for s in ride(700, {300: 200})])
+    assert recovery.load is None
+    assert abs(recovery.stop_t_s - 300) <= 2
+    assert recovery.hrr60_bpm == pytest.approx(30, abs=1)
