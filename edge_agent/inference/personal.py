@@ -1,8 +1,8 @@
 """Linear heads that learn one athlete by least squares, several at once from the same seconds.
 
 A head is a regularised regression on a run of the inputs, kept as its weights and the inverse of its matrix of
-products. Seconds are gathered and taken in eight together: that gives the same weights as one by one, and as a solve of
-the whole would, at a small part of the cost of either. The heads take turns, so that no second does more than one.
+products. Seconds are gathered and taken in together: that gives the same weights as one by one, and as a solve of the
+whole would, at a small part of the cost of either. The heads take turns, so that no second does more than one.
 
 Source: ridge regression (Hoerl & Kennard 1970), updated in blocks by the matrix inversion lemma (Woodbury 1950), which
 is recursive least squares where a block is one second; the residual is clipped as in Huber's M-estimate (1964,
@@ -30,8 +30,8 @@ _USUAL_AT_MOST = 4.0  # times the usual one that a residual counts for in it
 # and after 50 sessions a session counts for a third.
 KEPT_PER_SESSION = 0.98
 
-# Seconds that a head takes in together.
-BATCH_S = 8
+# Seconds that a head takes in together: no weight is older, and three seconds in four have nothing to take in.
+BATCH_S = 16
 
 
 class PersonalHeads:

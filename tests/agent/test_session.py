@@ -94,17 +94,20 @@ def test_an_activity_is_recorded_with_the_next_second_and_those_of_a_late_burst_
     assert summary.activity_s == {"run": 5 * (3 + WAITING_ACTIVITIES), "walk": 5}
 
 
-def test_what_a_session_teaches_is_kept_while_it_lasts(tmp_path: Path) -> None:
-    clock = SetClock()
+def test_a_crash_costs_no_more_of_what_was_learned_than_the_minutes_since_it_was_kept(tmp_path: Path) -> None:
+    clock, model = SetClock(), WorkoutModel(tmp_path)
     with Journal(tmp_path) as journal:
-        session = LiveSession(
-            journal, WorkoutModel(tmp_path), RecoveryModel(), clock=clock, athlete="ada", first_arrival_s=0.0
-        )
-        for t in range(SAVE_S + 5):
+        session = LiveSession(journal, model, RecoveryModel(), clock=clock, athlete="ada", first_arrival_s=0.0)
+        learned = {}
+        for t in range(2 * SAVE_S + 100):
             session.add(HeartRate(110.0 + 30 * (t % 120 < 60), ()), float(t))
-            clock.now_s = float(t) + 3.0
+            clock.now_s = float(t) + 0.5
             session.advance()
+            if t + 1 == 2 * SAVE_S:
+                learned = model.athletes.state("ada").numbers()
         # The plug is pulled here: nobody closes the session.
-        afterwards = WorkoutModel(tmp_path).athletes.state("ada")
-        assert afterwards.heads.information.any()
-        assert not WorkoutModel(tmp_path).athletes.state("bob").heads.information.any()
+        afterwards = WorkoutModel(tmp_path).athletes.state("ada").numbers()
+        assert learned["weights"].any()
+        for name, array in learned.items():
+            assert afterwards[name] == pytest.approx(array, rel=1e-4, abs=1e-3), name
+        assert not WorkoutModel(tmp_path).athletes.state("bob").heads.weights.any()
