@@ -82,8 +82,8 @@ class Recorder:
                     self._journal,
                     self._model,
                     self._recovery_model,
-                    self._clock,
-                    self._events,
+                    clock=self._clock,
+                    events=self._events,
                     enqueue=self._enqueue,
                     show=self._show,
                 )
@@ -177,9 +177,9 @@ class AthleteRecorder:
         journal: Journal,
         model: WorkoutModel,
         recovery_model: RecoveryModel,
+        *,
         clock: Clock,
         events: Events,
-        *,
         enqueue: bool,
         show: Callable[[AthleteRecorder], None],
     ) -> None:
