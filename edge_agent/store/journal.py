@@ -421,4 +421,4 @@ class Journal:
 
 def _recording(session_id: int, seconds: Iterable[Second]) -> Write:
     rows = sessions.rows_of(session_id, seconds)
-    return Write(lambda db: sessions.insert_seconds(db, rows), seconds=len(rows))
+    return Write(lambda db: sessions.insert_seconds(db, rows), seconds=len(rows.seconds))

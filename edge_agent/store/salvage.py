@@ -88,7 +88,8 @@ def _copy(old: sqlite3.Connection, new: sqlite3.Connection) -> None:
     for row in _readable(old, "session", _columns(new, "session")):
         _insert(new, "session", row)
     for session_id in _session_ids(old, new):
-        _copy_seconds(old, new, session_id)
+        for table in [table for table in ("second", "activity") if table in tables]:
+            _copy_recorded(old, new, table, session_id)
     for row in _readable(old, "outbox", _columns(new, "outbox")):
         _insert(new, "outbox", row)
     if "shared_athlete" in tables:
@@ -102,13 +103,13 @@ def _copy(old: sqlite3.Connection, new: sqlite3.Connection) -> None:
             _insert(new, table, dict(zip(names, found, strict=True)))
 
 
-def _copy_seconds(old: sqlite3.Connection, new: sqlite3.Connection, session_id: int) -> None:
+def _copy_recorded(old: sqlite3.Connection, new: sqlite3.Connection, table: str, session_id: int) -> None:
     known = new.execute("SELECT 1 FROM session WHERE id = ?", (session_id,)).fetchone() is not None
-    for row in _readable(old, "second", _columns(new, "second"), key="t_s", session_id=session_id):
+    for row in _readable(old, table, _columns(new, table), key="t_s", session_id=session_id):
         if not known:
             _insert(new, "session", {"id": session_id, "uuid": str(uuid.uuid4()), **_UNKNOWN})
             known = True
-        _insert(new, "second", row)
+        _insert(new, table, row)
 
 
 def _session_ids(old: sqlite3.Connection, new: sqlite3.Connection) -> list[int]:
@@ -179,7 +180,7 @@ def _beyond(old: sqlite3.Connection, select: str, key: str, low: int) -> int | N
 
 def _insert(new: sqlite3.Connection, table: str, row: dict[str, Any]) -> None:
     """Insert what was read, unless it is no row of this table: damage can look like anything."""
-    for column in row.keys() & {"answer", "summary", "payload", "rr_intervals_ms", "forecast", "activity"}:
+    for column in row.keys() & {"answer", "summary", "payload", "rr_intervals_ms", "forecast"}:
         row[column] = _json_or_none(row[column])
     names = ", ".join(row)
     try:

@@ -15,15 +15,13 @@ from edge_agent.inference.activity import CurrentActivity
 from edge_agent.inference.forecast import Forecast, Quantiles
 from edge_agent.store.summary import SCHEMA, Second, Summary, activity_seconds, measure_recoveries, score_forecasts
 
-SecondRow = tuple[int | float | str | None, ...]  # in the order of _COLUMNS
+Row = tuple[int | float | str | None, ...]
 
-_COLUMNS = (
-    "session_id, t_s, heart_rate_bpm, rr_intervals_ms, forecast, speed_mps, cadence_rpm, power_w, altitude_m, activity"
-)
+_COLUMNS = "session_id, t_s, heart_rate_bpm, rr_intervals_ms, forecast, speed_mps, cadence_rpm, power_w, altitude_m"
+_ACTIVITY_COLUMNS = "session_id, t_s, label, probability, unknown, cadence_per_min"
 
 _forecast_decoder = msgspec.json.Decoder(dict[int, Quantiles | None])
 _rr_decoder = msgspec.json.Decoder(tuple[float, ...])
-_activity_decoder = msgspec.json.Decoder(CurrentActivity)
 _summary_decoder = msgspec.json.Decoder(Summary)
 
 
@@ -93,23 +91,39 @@ def ensure_session(db: sqlite3.Connection, session_id: int, session: NewSession)
         insert_session(db, session_id, session, historical=False)
 
 
-def rows_of(session_id: int, seconds: Iterable[Second]) -> list[SecondRow]:
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Seconds as the tables have them.
+
+    Attributes:
+        seconds: in the order of _COLUMNS.
+        activities: in the order of _ACTIVITY_COLUMNS.
+    """
+
+    seconds: list[Row]
+    activities: list[Row]
+
+
+def rows_of(session_id: int, seconds: Iterable[Second]) -> Rows:
     """The rows of further seconds of a session; forecasts are kept to 0.01 bpm."""
-    return [
-        (
-            session_id,
-            s.t_s,
-            s.heart_rate_bpm,
-            msgspec.json.encode(s.rr_intervals_ms).decode() if s.rr_intervals_ms else None,
-            msgspec.json.encode(_rounded(s.forecast)).decode() if any(s.forecast.values()) else None,
-            s.speed_mps,
-            s.cadence_rpm,
-            s.power_w,
-            s.altitude_m,
-            msgspec.json.encode(s.activity).decode() if s.activity else None,
+    rows = Rows([], [])
+    for s in seconds:
+        rows.seconds.append(
+            (
+                session_id,
+                s.t_s,
+                s.heart_rate_bpm,
+                msgspec.json.encode(s.rr_intervals_ms).decode() if s.rr_intervals_ms else None,
+                msgspec.json.encode(_rounded(s.forecast)).decode() if any(s.forecast.values()) else None,
+                s.speed_mps,
+                s.cadence_rpm,
+                s.power_w,
+                s.altitude_m,
+            )
         )
-        for s in seconds
-    ]
+        if s.activity:
+            rows.activities.append((session_id, s.t_s, *msgspec.structs.astuple(s.activity)))
+    return rows
 
 
 def _rounded(forecast: Forecast) -> Forecast:
@@ -120,33 +134,35 @@ def _rounded(forecast: Forecast) -> Forecast:
     }
 
 
-def insert_seconds(db: sqlite3.Connection, rows: Iterable[SecondRow]) -> None:
+def insert_seconds(db: sqlite3.Connection, rows: Rows) -> None:
     """Record seconds."""
-    db.executemany(
-        f"INSERT INTO second ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - of our own
-        rows,
-    )
+    for table, columns, found in (("second", _COLUMNS, rows.seconds), ("activity", _ACTIVITY_COLUMNS, rows.activities)):
+        marks = ", ".join("?" * len(columns.split()))
+        db.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", found)  # noqa: S608 - of our own
 
 
 def read_seconds(db: sqlite3.Connection, session_id: int) -> list[Second]:
     """All recorded seconds of a session, in order."""
-    rows = db.execute(
-        f"SELECT {_COLUMNS} FROM second WHERE session_id = ? ORDER BY t_s",  # noqa: S608 - of our own
-        (session_id,),
-    )
+    activities = {
+        t_s: CurrentActivity(label, probability, bool(unknown), cadence_per_min)
+        for _, t_s, label, probability, unknown, cadence_per_min in db.execute(
+            f"SELECT {_ACTIVITY_COLUMNS} FROM activity WHERE session_id = ?",  # noqa: S608 - of our own
+            (session_id,),
+        )
+    }
     return [
         Second(
             t_s,
-            heart_rate,
-            _rr_decoder.decode(rr_intervals) if rr_intervals else (),
+            heart_rate_bpm,
+            _rr_decoder.decode(rr_intervals_ms) if rr_intervals_ms else (),
             _forecast_decoder.decode(forecast) if forecast else {},
-            speed,
-            cadence,
-            power,
-            altitude,
-            _activity_decoder.decode(activity) if activity else None,
+            *loads,
+            activity=activities.get(t_s),  # type: ignore[misc] # no fifth load
         )
-        for _, t_s, heart_rate, rr_intervals, forecast, speed, cadence, power, altitude, activity in rows
+        for _, t_s, heart_rate_bpm, rr_intervals_ms, forecast, *loads in db.execute(
+            f"SELECT {_COLUMNS} FROM second WHERE session_id = ? ORDER BY t_s",  # noqa: S608 - of our own
+            (session_id,),
+        )
     ]
 
 

@@ -23,6 +23,7 @@ from edge_agent.config import load_config
 from edge_agent.demo.bleak_bumble import install
 from edge_agent.demo.bumble_host import BumbleHost
 from edge_agent.demo.radio import VirtualController
+from edge_agent.inference.activity import CurrentActivity
 from edge_agent.sensors.links.host import Host
 from edge_agent.sensors.profiles import heart_rate
 from edge_agent.sensors.profiles.heart_rate import HeartRateMeasurement
@@ -46,9 +47,19 @@ class Rig:
 
     def seconds(self) -> list[dict[str, Any]]:
         """Every journalled second, in order."""
+        return self._rows("second")
+
+    def activities(self) -> list[CurrentActivity]:
+        """Every journalled activity, in order."""
+        return [
+            CurrentActivity(row["label"], row["probability"], bool(row["unknown"]), row["cadence_per_min"])
+            for row in self._rows("activity")
+        ]
+
+    def _rows(self, table: str) -> list[dict[str, Any]]:
         with closing(sqlite3.connect(f"file:{self.directory}/journal.sqlite3?mode=ro", uri=True)) as journal:
             journal.row_factory = sqlite3.Row
-            rows = journal.execute("SELECT * FROM second ORDER BY session_id, t_s").fetchall()
+            rows = journal.execute(f"SELECT * FROM {table} ORDER BY session_id, t_s").fetchall()  # noqa: S608
         return [dict(row) for row in rows]
 
     def status(self) -> Status:

@@ -184,6 +184,7 @@ def dump(directory: Path) -> Dump:
         "session": "SELECT id, uuid, athlete, started_at, time_trusted, historical, revision, sent_revision,"
         " json_extract(CAST(summary AS TEXT), '$.recorded_s') FROM session ORDER BY id",
         "second": "SELECT * FROM second ORDER BY session_id, t_s",
+        "activity": "SELECT * FROM activity ORDER BY session_id, t_s",
         "outbox": "SELECT id, kind, athlete, session_id FROM outbox ORDER BY id",
         "shared": "SELECT athlete FROM shared_athlete ORDER BY athlete",
     }
