@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from converters.choose import FALLBACK, Winner, failing, winners
+from converters.choose import BUDGETS_BYTES, FALLBACK, Winner, failing, winners
 from converters.compare import Comparisons, Environments, compare
 from converters.errors import ConversionError
 from converters.recipes import RECIPES, Recipe
@@ -102,7 +103,7 @@ def convert(
         if (reason := failing(c, interface, comparisons.float_scores))
     }
     held = [c for c in comparisons.made if (c.recipe, c.runtime) not in failed]
-    return Conversion(trained, comparisons, failed, winners(held))
+    return Conversion(trained, comparisons, failed, winners(held, BUDGETS_BYTES.get(trained.task, math.inf)))
 
 
 def pack(conversion: Conversion, out: Path) -> Manifest:

@@ -1,4 +1,4 @@
-"""The rule: of the forms that hold, the most exact of those that are as fast as the fastest."""
+"""The rule: of the forms that hold within their budget, the most exact of those that are as fast as the fastest."""
 
 from __future__ import annotations
 
@@ -59,6 +59,28 @@ def test_each_runtime_has_its_own_winner() -> None:
     ]
     chosen = [(w.comparison.runtime, w.comparison.recipe) for w in winners(held)]
     assert chosen == [("tflite-runtime", "float32"), ("ai-edge-litert", "full_int8")]
+
+
+BUDGETS = {
+    "a form above the budget does not win, however fast": (
+        [form("float32", 5.0, 0.0, model_bytes=121_000), form("full_int8", 50.0, 0.05, model_bytes=47_000)],
+        "full_int8",
+        "the fastest of 1 that hold within 60 kB",
+    ),
+    "where none is within the budget, the rule is as without one": (
+        [form("float32", 5.0, 0.0, model_bytes=121_000), form("full_int8", 50.0, 0.05, model_bytes=61_000)],
+        "float32",
+        "the fastest of 2 that hold (5.0 µs)",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BUDGETS)
+def test_a_budget_of_bytes(case: str) -> None:
+    held, recipe, why = BUDGETS[case]
+    (winner,) = winners(held, budget_bytes=60_000)
+    assert winner.comparison.recipe == recipe
+    assert why in winner.why
 
 
 def test_where_nothing_holds_nothing_wins() -> None:
