@@ -27,6 +27,9 @@ edge-convert MODEL.keras --inputs INPUTS.npy --json
                                    what every recipe makes of any Keras model with a batch of one
 edge-convert all MODELS --data DIR --out FOLDER --page FILE
                                    packs every model of a folder, and writes the table of all recipes and runtimes
+edge-convert unseen NETWORKS --data DIR --page FILE
+                                   every form of the activity model on people its networks have not seen: the folder
+                                   `networks` that edge-train activity wrote
 edge-convert verify BUNDLE         checks hashes, schema, licences and golden pairs, every form on every runtime
 
 Each runtime is run in an environment of its own, with the Python and numpy that a device has beside it, which uv makes
@@ -65,9 +68,7 @@ def _convert(argv: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print the comparison as JSON")
     parser.add_argument("--here", action="store_true", help="run the runtimes that are installed beside this command")
     arguments = parser.parse_args(argv)
-    if find_spec("tensorflow") is None:
-        msg = "tensorflow is not installed; run: pip install 'heartline[train]'"
-        raise ConversionError(msg)
+    _require_tensorflow()
     if arguments.model.suffix == ".keras":
         if arguments.inputs is None or arguments.out is not None:
             parser.error(
@@ -158,6 +159,7 @@ def _all(argv: Sequence[str]) -> int:
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for the bundles and their cards")
     parser.add_argument("--page", type=Path, required=True, metavar="FILE", help="Markdown page to write")
     arguments = parser.parse_args(argv)
+    _require_tensorflow()
 
     from converters.pack import convert
     from converters.table import page
@@ -171,6 +173,40 @@ def _all(argv: Sequence[str]) -> int:
         conversions.append(conversion)
     arguments.page.write_text(page(conversions), encoding="utf-8")
     print(f"wrote {len(conversions)} bundles to {arguments.out}, and {arguments.page}", file=sys.stderr)
+    return 0
+
+
+def _require_tensorflow() -> None:
+    if find_spec("tensorflow") is None:
+        msg = "tensorflow is not installed; run: pip install 'heartline[train]'"
+        raise ConversionError(msg)
+
+
+def _unseen(argv: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="edge-convert unseen", description="Scores every form of the activity model on people left out."
+    )
+    parser.add_argument("networks", type=Path, metavar="NETWORKS", help="folder that edge-train keeps networks in")
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="recordings that they were trained on")
+    parser.add_argument("--page", type=Path, required=True, metavar="FILE", help="Markdown page to write")
+    parser.add_argument("--here", action="store_true", help="run the runtimes that are installed beside this command")
+    arguments = parser.parse_args(argv)
+    _require_tensorflow()
+
+    from converters.unseen import page, unseen
+    from training.activity.dataset import load
+    from training.activity.fit import Settings
+
+    environments = _environments(here=arguments.here)
+    found = unseen(
+        arguments.networks,
+        load(arguments.data),
+        environments,
+        settings=Settings(),
+        on_fold=lambda what: print(what, file=sys.stderr),
+    )
+    arguments.page.write_text(page(found, environments), encoding="utf-8")
+    print(f"wrote {arguments.page}", file=sys.stderr)
     return 0
 
 
@@ -196,4 +232,4 @@ def _show(comparison: Comparison) -> None:
     )
 
 
-_COMMANDS = {"verify": _verify, "all": _all}
+_COMMANDS = {"verify": _verify, "all": _all, "unseen": _unseen}

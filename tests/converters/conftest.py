@@ -14,6 +14,7 @@ from converters.verify import Array
 from edge_agent.inference.bundle import DataSource, Metric, StreamingCell
 from edge_agent.inference.forecast import QUANTILES
 from edge_agent.signals.features import CONTRACT, FEATURE_NAMES, feature_matrix
+from tests.training.activity.conftest import ACTIVITIES, movement, write
 from training.dataset import HORIZONS_S
 from training.golden import golden_frames
 from training.manifest import CELL, TrainingManifest, write_manifest
@@ -72,3 +73,13 @@ def save(tmp_path_factory: pytest.TempPathFactory) -> Callable[[keras.Model], Pa
         return path
 
     return saved
+
+
+@pytest.fixture(scope="session")
+def acceleration(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two people, some activities at the wrist."""
+    folder: Path = tmp_path_factory.mktemp("acceleration")
+    for person in range(2):
+        for activity in ACTIVITIES:
+            write(folder / f"p{person}" / f"{activity}.csv", movement(activity, person, 31), (activity, "wrist"))
+    return folder

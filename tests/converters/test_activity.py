@@ -18,7 +18,6 @@ from edge_agent.inference.bundle import Bundle, read_bundle
 from edge_agent.inference.choice import open_classifier
 from edge_agent.signals.acceleration import RATE_HZ
 from tests.architecture.imports import REPOSITORY
-from tests.training.activity.conftest import ACTIVITIES, movement, write
 from training.activity.classes import CLASSES
 from training.activity.dataset import load
 from training.manifest import CELL, MANIFEST, read_manifest
@@ -41,16 +40,6 @@ def bundle(environments: Environments, tmp_path_factory: pytest.TempPathFactory)
     return read_bundle(folder / "activity.zip")
 
 
-@pytest.fixture(scope="module")
-def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two people, some activities at the wrist."""
-    folder: Path = tmp_path_factory.mktemp("recordings")
-    for person in range(2):
-        for activity in ACTIVITIES:
-            write(folder / f"p{person}" / f"{activity}.csv", movement(activity, person, 31), (activity, "wrist"))
-    return folder
-
-
 def test_a_bundle_holds_its_classes_and_golden_windows(bundle: Bundle) -> None:
     assert bundle.manifest.classifier.labels == CLASSES
     assert bundle.manifest.interface == read_manifest(TRAINED).interface
@@ -65,8 +54,8 @@ def test_the_bundle_runs_as_on_a_device(bundle: Bundle) -> None:
     assert [w.activity.label for w in windows] == ["still"] * 6
 
 
-def test_the_test_set_scores_each_data_set_at_each_placement(recordings: Path) -> None:
-    found, windows = ACTIVITY.test_set(recordings), load(recordings).windows
+def test_the_test_set_scores_each_data_set_at_each_placement(acceleration: Path) -> None:
+    found, windows = ACTIVITY.test_set(acceleration), load(acceleration).windows
     assert [x.shape for x in found.sequences] == [(len(windows), *read_manifest(TRAINED).interface.input_shape)]
     assert len(found.measures) == 1
     assert found.measures[0].startswith("macro-F1 on ")

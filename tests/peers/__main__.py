@@ -41,6 +41,7 @@ ONNX = ("onnxruntime==1.31.1", "numpy==2.4.6")
 TO_ONNX = ("tf2onnx==1.17.0", "onnx==1.23.2")
 _TIMEOUT_S = 600
 _HEARTLINE = "Heartline"
+_NUMPY_CELL = "plain numpy cell"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,16 @@ class Result:
         """Median time of an answer in microseconds."""
         return statistics.median(self.rounds_us)
 
+    @property
+    def peak_mb(self) -> float:
+        """Median peak memory."""
+        return statistics.median(self.peaks_mb)
+
+    @property
+    def start_ms(self) -> float:
+        """Median cold start."""
+        return statistics.median(self.starts_ms)
+
 
 def main() -> None:
     """Measure every shipped model and write the report."""
@@ -112,12 +123,21 @@ def _peers(
     bundle: Bundle, folder: Path, work: Path, runtimes: dict[str, Environment | str], onnx: Path
 ) -> Iterator[Peer]:
     shipped = REPOSITORY / "edge_agent" / "models" / f"{folder.name}.zip"
+    recurrent = isinstance(bundle.manifest.interface, StreamingCell)
+    weights = work / "weights.npz"
+    if recurrent:
+        _write_weights(bundle.manifest.task, folder / CELL, weights)
     for runtime, environment in runtimes.items():
         if isinstance(environment, str):
             sys.exit(environment)
-        name = f"{_HEARTLINE} on {runtime}"
+        name, python = f"{_HEARTLINE} on {runtime}", environment.python
         cache = str(work / f"choice-{runtime}")
-        yield Peer(name, environment.versions, "heartline", environment.python, shipped, environment.path, cache)
+        yield Peer(name, environment.versions, "heartline", python, shipped, environment.path, cache)
+        form = work / f"{runtime}.tflite"
+        form.write_bytes(bundle.models[next(v.recipe for v in bundle.manifest.variants if runtime in v.runtimes)])
+        yield Peer(f"{runtime} alone", environment.versions, runtime.replace("-", "_"), python, form)
+        if recurrent:
+            yield Peer(_NUMPY_CELL, environment.versions.partition(", ")[2], "numpy_cell", python, weights)
     tflite = work / "float32.tflite"
     tflite.write_bytes(bundle.models[RECIPES[0].name])
     onnx_model = work / "model.onnx"
@@ -135,10 +155,6 @@ def _peers(
     yield Peer("TensorFlow's interpreter", tensorflow, "tensorflow", here, tflite)
     yield Peer("Keras under tf.function", keras_versions, "keras_function", here, folder / CELL)
     yield Peer("Keras predict", keras_versions, "keras_predict", here, folder / CELL)
-    if isinstance(bundle.manifest.interface, StreamingCell):
-        weights = work / "weights.npz"
-        _write_weights(bundle.manifest.task, folder / CELL, weights)
-        yield Peer("plain numpy cell", "numpy 2.4.6", "numpy_cell", onnx / "bin" / "python", weights)
 
 
 def _write_weights(task: str, file: Path, out: Path) -> None:
@@ -224,8 +240,8 @@ def _section(bundle: Bundle, results: list[Result], work: Path) -> str:
             f"{min(r.rounds_us):.1f} to {max(r.rounds_us):.1f}",
             f"{r.us / every_s:.1f}",
             f"{r.us / fastest:.2f}",
-            f"{statistics.median(r.peaks_mb):.1f}",
-            f"{statistics.median(r.starts_ms):.0f}",
+            f"{r.peak_mb:.1f}",
+            f"{r.start_ms:.0f}",
             f"{min(r.starts_ms):.0f} to {max(r.starts_ms):.0f}",
             f"{r.off:.1g}",
         ]
@@ -240,8 +256,23 @@ def _section(bundle: Bundle, results: list[Result], work: Path) -> str:
     )
     return (
         f"## {bundle.manifest.task} {bundle.manifest.version}\n\n{table(head, rows, text_columns=2)}\n\n"
-        f"The very first start, at which a child process tries the form: {first}."
+        f"{_beside(results)} The very first start, at which a child process tries the form: {first}."
     )
+
+
+def _beside(results: list[Result]) -> str:
+    """What Heartline takes more than the least that its runtime and numpy can be had for, in words."""
+    told = []
+    for ours in (r for r in results if r.peer.cache):
+        beside = {r.peer.name: r for r in results if r.peer.python == ours.peer.python and r is not ours}
+        for name, other in beside.items():
+            told.append(
+                f"{ours.peer.name} takes {ours.peak_mb - other.peak_mb:+.1f} MB and "
+                f"{ours.start_ms - other.start_ms:+.0f} ms to start beside "
+                f"{f'a {name}' if name == _NUMPY_CELL else name} in the same environment, and {ours.us / other.us:.2f} "
+                "times its time for an answer."
+            )
+    return " ".join(told)
 
 
 def _head() -> str:
@@ -252,7 +283,11 @@ def _head() -> str:
         "cold start lasts from the start of the process to its first answer, files being in the page cache; that of "
         "Heartline includes reading and checking the bundle and its golden pairs. Peak memory is of the whole "
         f"process, the interpreter and numpy included. One thread; {STARTS} starts of each way, in turn, seven rounds "
-        "of answers in each. Heartline on a runtime is what the agent does there: the form that its bundle prefers.\n\n"
+        "of answers in each. Heartline on a runtime is what the agent does there: the form that its bundle prefers. "
+        "The runtime alone runs the same form without looking at it. The plain numpy cell is the LSTM written out in "
+        "numpy, with no runtime at all: numpy is most of what any of these processes holds, and no way can be smaller "
+        "that loads a runtime beside it. It runs no CNN, and each cell would have to be written twice and kept equal."
+        "\n\n"
         f"{platform.system()} {platform.machine()}, {cpu()}, Python {platform.python_version()}, load average at the "
         f"beginning {load:.1f} on {os.cpu_count()} cores."
     )

@@ -67,7 +67,24 @@ def tensorflow(model: str, _: str) -> Answer:
     warnings.simplefilter("ignore")  # it says at each start that it is going to move
     import tensorflow as tf
 
-    interpreter = tf.lite.Interpreter(model_path=model, num_threads=1)
+    return _interpreted(tf.lite.Interpreter(model_path=model, num_threads=1))
+
+
+def tflite_runtime(model: str, _: str) -> Answer:
+    """The runtime by itself, on a model that nobody checks."""
+    from tflite_runtime.interpreter import Interpreter
+
+    return _interpreted(Interpreter(model_path=model, num_threads=1))
+
+
+def ai_edge_litert(model: str, _: str) -> Answer:
+    """The runtime by itself, on a model that nobody checks."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    return _interpreted(Interpreter(model_path=model, num_threads=1))
+
+
+def _interpreted(interpreter: Any) -> Answer:  # noqa: ANN401 - the runtimes have no types
     interpreter.allocate_tensors()
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
 
@@ -137,7 +154,10 @@ def numpy_cell(model: str, _: str) -> Answer:
     return _carried(step, 2 * hidden)
 
 
-WAYS = {way.__name__: way for way in (heartline, onnxruntime, tensorflow, keras_function, keras_predict, numpy_cell)}
+_WAYS = (
+    heartline, tflite_runtime, ai_edge_litert, onnxruntime, tensorflow, keras_function, keras_predict, numpy_cell,
+)  # fmt: skip
+WAYS = {way.__name__: way for way in _WAYS}
 
 
 def _carried(step: Callable[[Array, Array], Any], state_size: int) -> Answer:

@@ -16,7 +16,7 @@ from sklearn.ensemble import RandomForestClassifier
 from training.activity import baselines
 from training.activity.classes import CLASSES
 from training.activity.dataset import Dataset, Session, Windows
-from training.activity.fit import Trainer, logits
+from training.activity.fit import Settings, Trainer, logits
 
 Labels = NDArray[np.int64]
 
@@ -93,15 +93,20 @@ def train_folds(
     return found
 
 
+def network_file(folder: Path, settings: Settings, sessions: Sequence[Session], seed: int) -> Path:
+    """The file that keeps the network which training on these sessions gives: another training has another name."""
+    digest = hashlib.sha256(f"{settings} {seed} {keras.version()} {tf.__version__}".encode())
+    for session in sessions:
+        digest.update(f"{session.group} {session.name} {session.placement} {session.label}".encode())
+        digest.update(session.signal_mps2.tobytes())
+    return folder / f"{digest.hexdigest()[:16]}.keras"
+
+
 def kept(
     folder: Path, trainer: Trainer, sessions: Sequence[Session], seed: int, on_step: Callable[[], None] = lambda: None
 ) -> keras.Model:
     """The network that training on these sessions gives: from the folder if it is there, else trained and put there."""
-    digest = hashlib.sha256(f"{trainer.settings} {seed} {keras.version()} {tf.__version__}".encode())
-    for session in sessions:
-        digest.update(f"{session.group} {session.name} {session.placement} {session.label}".encode())
-        digest.update(session.signal_mps2.tobytes())
-    path = folder / f"{digest.hexdigest()[:16]}.keras"
+    path = network_file(folder, trainer.settings, sessions, seed)
     if path.exists():
         return keras.models.load_model(path)
     network = trainer.train(sessions, seed, on_step)
