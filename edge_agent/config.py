@@ -26,6 +26,13 @@ class Role(StrEnum):
     POWER = "power"
 
 
+_COUNTS_WHEEL_TURNS = (Role.SPEED_CADENCE, Role.POWER)
+
+# From a child's bicycle of 12 inches, which rolls 935 mm, to a unicycle of 36 inches, 2870 mm. What is given in another
+# unit lies outside, and so does a wheel's diameter.
+SMALLEST_WHEEL_MM, LARGEST_WHEEL_MM = 800, 3000
+
+
 class Placement(StrEnum):
     """Where a sensor is worn whose acceleration is taken."""
 
@@ -91,6 +98,7 @@ class SensorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
         bonded: whether the link has to be encrypted with a bond that `edge-agent pair --bond` made.
         acceleration: where a heart-rate sensor is worn that is to stream its acceleration, too, which costs its
             battery; None leaves that off.
+        wheel_circumference_mm: way that the wheel rolls in a turn, whose turns the sensor counts; None for 2105 mm.
     """
 
     role: Role
@@ -99,9 +107,12 @@ class SensorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
     athlete: AthleteName | None = None
     bonded: bool = False
     acceleration: Placement | None = None
+    wheel_circumference_mm: float | None = None
 
     def __post_init__(self) -> None:
         _require_address_or_name(self.address, self.name)
+        if self.wheel_circumference_mm is not None:
+            _require_wheel(self.role, self.wheel_circumference_mm)
         if self.bonded and not self.address:
             msg = "`bonded` needs `address`: a bond is with one sensor, a name can be anybody's"
             raise ValueError(msg)
@@ -114,6 +125,20 @@ class SensorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
         return (self.address is None or self.address.casefold() == address.casefold()) and (
             self.name is None or self.name == name
         )
+
+
+def _require_wheel(role: Role, circumference_mm: float) -> None:
+    if role not in _COUNTS_WHEEL_TURNS:
+        msg = (
+            f"`wheel_circumference_mm` needs `role` to be {' or '.join(_COUNTS_WHEEL_TURNS)}: no other counts its turns"
+        )
+        raise ValueError(msg)
+    if not SMALLEST_WHEEL_MM <= circumference_mm <= LARGEST_WHEEL_MM:
+        msg = (
+            f"`wheel_circumference_mm` is {circumference_mm:g}: give the way that the wheel rolls in one turn in mm, "
+            f"{SMALLEST_WHEEL_MM} to {LARGEST_WHEEL_MM}"
+        )
+        raise ValueError(msg)
 
 
 def _require_address_or_name(address: str | None, name: str | None) -> None:

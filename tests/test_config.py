@@ -48,6 +48,12 @@ def test_acceleration_is_off_until_a_heart_rate_sensor_says_where_it_is_worn(
     assert load_config(write(tmp_path, MINIMAL)).listed_sensors[0].acceleration is None
 
 
+def test_a_sensor_that_counts_a_wheels_turns_may_say_how_far_one_is(tmp_path: Path) -> None:
+    sensor = '[[sensors]]\nrole = "{}"\nname = "x"\nwheel_circumference_mm = 1340\n'
+    text = MINIMAL + "".join(sensor.format(role) for role in ("speed_cadence", "power"))
+    assert [s.wheel_circumference_mm for s in load_config(write(tmp_path, text)).listed_sensors] == [None, 1340, 1340]
+
+
 def test_relative_paths_count_from_the_file(tmp_path: Path) -> None:
     text = MINIMAL + '[mqtt]\nhost = "b"\ntls = true\nca_file = "ca.pem"\nusername = "u"\npassword_file = "/etc/pw"\n'
     config = load_config(write(tmp_path, text))
@@ -72,6 +78,14 @@ def test_relative_paths_count_from_the_file(tmp_path: Path) -> None:
             r'`acceleration` needs `role = "heart_rate"`',
         ),
         (MINIMAL.replace("[store]", 'acceleration = "ankle"\n[store]'), r"Invalid enum value 'ankle'"),
+        (
+            MINIMAL + '[[sensors]]\nrole = "bike"\nname = "x"\nwheel_circumference_mm = 2105\n',
+            r"needs `role` to be speed_cadence or power",
+        ),
+        (
+            MINIMAL + '[[sensors]]\nrole = "power"\nname = "x"\nwheel_circumference_mm = 2.105\n',
+            r"`wheel_circumference_mm` is 2.105: give the way .* in one turn in mm, 800 to 3000",
+        ),
         (MINIMAL + '[[sensors]]\nrole = "power"\nname = "x"\nbonded = true\n', r"`bonded` needs `address`"),
         (MINIMAL + 2 * '[[sensors]]\nrole = "power"\naddress = "F0:00:00:00:00:01"\n', r"01 is listed twice"),
         ('[strap]\n[store]\ndirectory = "d"\n', r"needs `address` or `name`.*\$\.strap"),

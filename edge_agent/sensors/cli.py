@@ -7,8 +7,9 @@ import asyncio
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from edge_agent.errors import LinkError
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from edge_agent.sensors.links.host import Host
 
 FAILED = 1
+
+_Choice = TypeVar("_Choice", bound=StrEnum)
 
 _PASSKEY_DIGITS = 6
 
@@ -40,6 +43,14 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     which.add_argument("--address", help="the one with this Bluetooth address")
     pair.add_argument("--role", help="what it is (default: the one thing that it can be)")
     pair.add_argument("--athlete", metavar="NAME", help="whose it is (default: the configured athlete)")
+    pair.add_argument(
+        "--acceleration",
+        metavar="WHERE",
+        help="stream its acceleration, too, for activities: it is worn at chest or wrist",
+    )
+    pair.add_argument(
+        "--wheel-circumference-mm", type=float, metavar="MM", help="of the wheel whose turns it counts (default: 2105)"
+    )
     pair.add_argument("--bond", action="store_true", help="encrypt; sensors that change their address need it")
     pair.add_argument("--passkey", metavar="DIGITS", help="the sensor's six digits (default: ask, when it wants them)")
     pair.add_argument("--seconds", type=float, default=8.0, help="how long to listen (default: %(default)g)")
@@ -122,12 +133,11 @@ def _scan(args: argparse.Namespace) -> int:
 
 
 def _pair(args: argparse.Namespace) -> int:
-    from edge_agent.config import Role
+    from edge_agent.config import Placement, Role
     from edge_agent.sensors.links.pairing import Wanted, pair
 
-    if args.role is not None and args.role not in list(Role):
-        msg = f"--role {args.role}: use one of {', '.join(Role)}"
-        raise LinkError(msg)
+    role = _one_of(Role, args.role, "--role")
+    placement = _one_of(Placement, args.acceleration, "--acceleration")
     passkey = _passkey(args.passkey) if args.passkey else None
     config, claims = _load(args.config)
 
@@ -141,7 +151,7 @@ def _pair(args: argparse.Namespace) -> int:
 
     claim = asyncio.run(
         pair(
-            Wanted(args.address, args.name, args.role and Role(args.role), args.athlete, args.bond),
+            Wanted(args.address, args.name, role, args.athlete, args.bond, placement, args.wheel_circumference_mm),
             claims,
             config.listed_sensors,
             host=_host(),
@@ -150,8 +160,17 @@ def _pair(args: argparse.Namespace) -> int:
         )
     )
     whose = claim.athlete or config.athlete.name
-    print(f"{claim.address} is claimed as {claim.role} of {whose}{', with a bond' if claim.bonded else ''}")
+    bond = ", with a bond" if claim.bonded else ""
+    streams = f", with its acceleration at the {claim.acceleration}" if claim.acceleration else ""
+    print(f"{claim.address} is claimed as {claim.role} of {whose}{bond}{streams}")
     return 0
+
+
+def _one_of(kind: type[_Choice], word: str | None, option: str) -> _Choice | None:
+    if word is not None and word not in list(kind):
+        msg = f"{option} {word}: use one of {', '.join(kind)}"
+        raise LinkError(msg)
+    return None if word is None else kind(word)
 
 
 def _passkey(text: str) -> int:

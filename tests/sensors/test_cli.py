@@ -79,6 +79,11 @@ def test_a_strap_is_scanned_claimed_listed_and_forgotten(config: Path, capsys: p
     assert capsys.readouterr().out == f"{ADDRESS} is claimed as heart_rate of ada\n"
     assert run("scan", "--config", config, "--seconds", 0.4) == 0
     assert capsys.readouterr().out.splitlines()[1].endswith("heart_rate")
+    assert run("pair", "--config", config, "--address", ADDRESS, "--acceleration", "chest") == 0
+    said = f"{ADDRESS} is claimed as heart_rate of ada, with its acceleration at the chest\n"
+    assert capsys.readouterr().out == said
+    assert run("pair", "--config", config, "--address", ADDRESS, "--acceleration", "ankle") != 0
+    assert "--acceleration ankle: use one of chest, wrist" in capsys.readouterr().err
 
     assert run("sensors", "--config", config) == 0
     out = capsys.readouterr().out

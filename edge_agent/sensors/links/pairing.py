@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
+import msgspec
 from bleak import BleakClient
 from bleak.exc import BleakError
 
-from edge_agent.config import Role, SensorConfig
+from edge_agent.config import Placement, Role, SensorConfig
 from edge_agent.errors import LinkError
 from edge_agent.sensors.links.claims import Claims, allow_list
 from edge_agent.sensors.links.host import AskPasskey, Host
 from edge_agent.sensors.links.radio import BLUETOOTH_ERRORS
 from edge_agent.sensors.links.scan import FoundSensor, scan
 from edge_agent.sensors.links.sensor import CONNECT_S
+from edge_agent.sensors.profiles import polar_control
 
 # A strap held against the device is heard at -30 to -50 dBm, one on the chest a metre away at -60 to -75.
 NEAR_DBM = -58.0
@@ -32,6 +35,8 @@ class Wanted:
         role: what it is to be; None for the one thing that it can be.
         athlete: whose; None for the configured one.
         bond: whether to bond with it.
+        acceleration: where it is worn, if it is to stream its acceleration, too.
+        wheel_circumference_mm: of the wheel whose turns it counts; None for the usual one.
     """
 
     address: str | None = None
@@ -39,6 +44,35 @@ class Wanted:
     role: Role | None = None
     athlete: str | None = None
     bond: bool = False
+    acceleration: Placement | None = None
+    wheel_circumference_mm: float | None = None
+
+    def claim(self, role: Role, address: str) -> SensorConfig:
+        """What is written down of a sensor.
+
+        Raises:
+            LinkError: such a sensor cannot be what is wanted of it.
+        """
+        try:
+            return SensorConfig(
+                role,
+                address,
+                athlete=self.athlete,
+                bonded=self.bond,
+                acceleration=self.acceleration,
+                wheel_circumference_mm=self.wheel_circumference_mm,
+            )
+        except ValueError as error:
+            raise LinkError(str(error)) from error
+
+    def amend(self, old: SensorConfig) -> SensorConfig:
+        """What is written down of a sensor that is claimed already.
+
+        Raises:
+            LinkError: it cannot be what is wanted of it.
+        """
+        claim = self.claim(self.role or old.role, old.address or "")
+        return msgspec.structs.replace(claim, athlete=self.athlete or old.athlete, bonded=old.bonded)
 
 
 async def pair(
@@ -50,7 +84,7 @@ async def pair(
     seconds: float,
     ask_passkey: AskPasskey,
 ) -> SensorConfig:
-    """Claim a sensor.
+    """Claim a sensor; one that is claimed already is not looked for, the running agent may hold it.
 
     Args:
         wanted: which.
@@ -64,10 +98,16 @@ async def pair(
         The claim.
 
     Raises:
-        LinkError: it is not there, not the only one that may be meant, claimed already, or does not bond.
+        LinkError: it is not there, not the only one that may be meant, claimed already, does not bond, or has no
+            acceleration.
         ConfigError: the claims cannot be read or written.
     """
     known = claims.read()
+    for place, old in enumerate(known):
+        if not wanted.bond and (wanted.address or "").casefold() == (old.address or "-").casefold():
+            claim = wanted.amend(old)
+            claims.write([*known[:place], claim, *known[place + 1 :]])
+            return claim
     everybody = allow_list(listed, known)
     found = choose(await scan(seconds, host), wanted, everybody)
     if any(sensor.matches(found.address, found.name) for sensor in listed):
@@ -83,10 +123,10 @@ async def pair(
             "switch on its broadcast mode if it has one"
         )
         raise LinkError(msg)
-    role = _role(found, wanted)
-    address = await _bond(found, host, ask_passkey) if wanted.bond else found.address
-    claim = SensorConfig(role, address, None, wanted.athlete, wanted.bond)
-    claims.write([*(old for old in known if old.address != address), claim])
+    claim = wanted.claim(_role(found, wanted), found.address)
+    if wanted.bond or wanted.acceleration:
+        claim = msgspec.structs.replace(claim, address=await _meet(found, wanted, host, ask_passkey))
+    claims.write([*(old for old in known if old.address != claim.address), claim])
     return claim
 
 
@@ -139,17 +179,24 @@ def _role(found: FoundSensor, wanted: Wanted) -> Role:
     raise LinkError(msg)
 
 
-async def _bond(found: FoundSensor, host: Host, ask_passkey: AskPasskey) -> str:
-    """Bond, and give the identity address."""
+async def _meet(found: FoundSensor, wanted: Wanted, host: Host, ask_passkey: AskPasskey) -> str:
+    """Bond and look for acceleration, as wanted; gives the identity address."""
     client = BleakClient(found.device, timeout=CONNECT_S)
     try:
-        async with host.pairing(found.address, ask_passkey):
+        async with host.pairing(found.address, ask_passkey) if wanted.bond else nullcontext():
             await client.connect()
             try:
-                await client.pair()
+                if wanted.acceleration and client.services.get_characteristic(polar_control.CONTROL_POINT) is None:
+                    msg = f"{_called(found)} has no acceleration that can be streamed; leave --acceleration out"
+                    raise LinkError(msg)
+                if wanted.bond:
+                    await client.pair()
             finally:
                 await client.disconnect()
     except BLUETOOTH_ERRORS as error:
+        if not wanted.bond:
+            msg = f"{_called(found)} does not connect ({error}); end its link to other devices and try again"
+            raise LinkError(msg) from error
         wrong = "the passkey was wrong, or " if isinstance(error, BleakError) else ""
         msg = (
             f"{_called(found)} does not bond ({error}): {wrong}it is not in pairing mode, or still bonded with another "

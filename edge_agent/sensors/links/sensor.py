@@ -19,7 +19,7 @@ from edge_agent.sensors.links.radio import BLUETOOTH_ERRORS, said
 from edge_agent.sensors.links.roles import ROLES
 from edge_agent.sensors.links.states import Cause
 from edge_agent.sensors.profiles.readings import Acceleration, Reading
-from edge_agent.sensors.profiles.registry import new_decoder
+from edge_agent.sensors.profiles.registry import WHEEL_CIRCUMFERENCE_M, new_decoder
 from edge_agent.sensors.profiles.uuids import assigned
 
 log = logging.getLogger(__name__)
@@ -164,7 +164,9 @@ class SensorLink:
     async def _subscribe(
         self, characteristic: BleakGATTCharacteristic, take: Callable[[Readings, float], None]
     ) -> None:
-        decoder = new_decoder(characteristic.uuid)
+        wheel_mm = self._config.wheel_circumference_mm
+        wheel_m = WHEEL_CIRCUMFERENCE_M if wheel_mm is None else wheel_mm / 1000
+        decoder = new_decoder(characteristic.uuid, wheel_circumference_m=wheel_m)
 
         def on_notification(_: BleakGATTCharacteristic, data: bytearray) -> None:
             arrival_s = self._now_s()

@@ -31,7 +31,7 @@ from edge_agent.sensors.profiles.machine_readings import MachineDecoder
 from edge_agent.sensors.profiles.readings import Decoder, Quantity, Reading
 from edge_agent.sensors.profiles.uuids import normalized, shortest
 
-# A 700x25C road wheel.
+# A 700x25C road wheel, the commonest on the bicycles that such sensors are on, and what most bike computers begin with.
 WHEEL_CIRCUMFERENCE_M = 2.105
 
 _Value = TypeVar("_Value")

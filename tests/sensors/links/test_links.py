@@ -94,6 +94,35 @@ async def test_several_sensors_of_several_kinds_are_held_at_once(linked: Link) -
             assert [status.link for status in run.links.status()] == [LinkState.CONNECTED] * 3
 
 
+async def test_speed_is_from_the_wheel_that_the_configuration_names(linked: Link) -> None:
+    async with bluetooth() as air, AsyncExitStack() as stack:
+        pods = [
+            VirtualSensor(
+                air.link,
+                name=f"Pod {number}",
+                address=f"F0:00:00:00:00:{number:02X}",
+                service=UUID.from_16_bits(0x1816),
+                stream=UUID.from_16_bits(0x2A5B),
+            )
+            for number in (1, 2)
+        ]
+        for pod in pods:
+            await worn_in(stack, pod)
+        sizes_mm = (None, 1340.0)
+        configs = [
+            SensorConfig(Role.SPEED_CADENCE, address=pod.address, wheel_circumference_mm=size_mm)
+            for pod, size_mm in zip(pods, sizes_mm, strict=True)
+        ]
+        async with linked(air.host, configs) as run:
+            for pod in pods:
+                await pod.wait_for_subscriber()
+                for packet in CSC:
+                    await pod.notify(bytes.fromhex(packet))
+            await until(lambda: len(run.values(Quantity.SPEED)) == 2)
+            speeds = [run.values(Quantity.SPEED, f"speed_cadence {number}") for number in (1, 2)]
+            assert speeds == [[pytest.approx(3 * 2.105)], [pytest.approx(3 * 1.34)]]
+
+
 async def test_a_sensor_tells_its_battery_its_firmware_and_its_model(linked: Link) -> None:
     async with bluetooth() as air, AsyncExitStack() as stack:
         strap = VirtualStrap(air.link)

@@ -8,9 +8,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from edge_agent.config import Role, SensorConfig
+from edge_agent.config import Placement, Role, SensorConfig
 from edge_agent.demo.strap import VirtualStrap
 from edge_agent.demo.virtual_sensor import Security
 from edge_agent.errors import LinkError
@@ -20,6 +21,7 @@ from edge_agent.sensors.links.scan import scan
 from edge_agent.sensors.links.states import Cause, LinkState
 from tests.demo.virtual_room import Air, bluetooth, until, worn_in
 from tests.sensors.links.conftest import Link
+from tests.sensors.profiles.virtual_services import PolarService
 
 PASSKEY = 271828
 
@@ -98,6 +100,37 @@ async def test_what_the_configuration_lists_is_not_claimed_once_more(tmp_path: P
     async with room(tmp_path, ("One", None, -45)) as (place, _):
         with pytest.raises(LinkError, match="is listed in the configuration file already"):
             await place.pair(Wanted(name="One"), listed=[SensorConfig(Role.HEART_RATE, name="One")])
+
+
+async def test_acceleration_is_claimed_of_a_strap_that_has_it_and_of_no_other(tmp_path: Path) -> None:
+    async with bluetooth() as air, AsyncExitStack() as stack:
+        with_it, without = (VirtualStrap(air.link, name=n, address=f"F0:00:00:00:00:{n}") for n in ("01", "02"))
+        PolarService(with_it.device)
+        for strap in (with_it, without):
+            await worn_in(stack, strap)
+        place = Room(air, Claims(tmp_path))
+        claim = await place.pair(Wanted(name="01", acceleration=Placement.CHEST))
+        assert claim == SensorConfig(Role.HEART_RATE, "F0:00:00:00:00:01", acceleration=Placement.CHEST)
+        with pytest.raises(LinkError, match=r"02 F0.* has no acceleration that can be streamed; leave --acceleration"):
+            await place.pair(Wanted(name="02", acceleration=Placement.CHEST))
+        with pytest.raises(LinkError, match="needs `role` to be speed_cadence or power"):
+            await place.pair(Wanted(name="02", wheel_circumference_mm=2105))
+        assert place.claims.read() == (claim,)
+
+
+async def test_a_claim_is_amended_without_looking_for_the_sensor_which_the_agent_may_hold(tmp_path: Path) -> None:
+    old = [
+        SensorConfig(Role.HEART_RATE, "F0:00:00:00:00:07", athlete="ada", bonded=True),
+        SensorConfig(Role.POWER, "F0:00:00:00:00:08"),
+    ]
+    async with room(tmp_path) as (place, _):
+        place.claims.write(old)
+        await place.pair(Wanted(address="f0:00:00:00:00:07", acceleration=Placement.WRIST))
+        await place.pair(Wanted(address="F0:00:00:00:00:08", athlete="bob", wheel_circumference_mm=2096))
+        assert place.claims.read() == (
+            msgspec.structs.replace(old[0], acceleration=Placement.WRIST),
+            msgspec.structs.replace(old[1], athlete="bob", wheel_circumference_mm=2096),
+        )
 
 
 @pytest.mark.parametrize("security", [Security(), Security(passkey=PASSKEY)], ids=["just works", "passkey"])
