@@ -90,14 +90,22 @@ def read_toml(path: Path, kind: type[_Config], *, keys: str) -> _Config:
 
 
 def read_password(config: BrokerConfig) -> str | None:
-    """The password to log in with: the first line of its file, else that of the environment, else None.
+    """The password to log in with.
+
+    Raises:
+        ConfigError: its file cannot be read, or others than its owner can.
+    """
+    return read_secret(config.password_file, PASSWORD_VARIABLE)
+
+
+def read_secret(path: Path | None, variable: str) -> str | None:
+    """The first line of a file, else the value of a variable of the environment, else None.
 
     Raises:
         ConfigError: the file cannot be read, or others than its owner can.
     """
-    path = config.password_file
     if path is None:
-        return os.environ.get(PASSWORD_VARIABLE)
+        return os.environ.get(variable)
     try:
         if path.stat().st_mode & 0o077:
             msg = f"{path}: others can read this password file; run `chmod 600 {path}`"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -35,6 +36,21 @@ class SharedBrokerConfig(BrokerConfig, frozen=True, forbid_unknown_fields=True):
     group: Annotated[str, msgspec.Meta(pattern="^[^#+/$]+$")] = "heartline-backend"
 
 
+class ApiConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where `heartline-backend serve` answers.
+
+    Attributes:
+        host: address to listen on; anything but the loopback needs a token.
+        port: to listen on.
+        token_file: file whose first line is what a client has to show, readable by its owner alone; without it, the
+            environment variable `HEARTLINE_API_TOKEN` is the token, if there is one.
+    """
+
+    host: str = "127.0.0.1"
+    port: Port = 8468
+    token_file: Path | None = None
+
+
 class MetricsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where a worker shows its metrics.
 
@@ -54,11 +70,27 @@ class BackendConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         store: where everything is kept.
         broker: that devices publish to; None on a machine where nothing is taken in.
         metrics: where a worker shows its metrics.
+        api: where the read API answers.
+        timezone: in which days and weeks begin, e.g. `Europe/Berlin`.
     """
 
     store: StoreConfig = StoreConfig()
     broker: SharedBrokerConfig | None = None
     metrics: MetricsConfig = MetricsConfig()
+    api: ApiConfig = ApiConfig()
+    timezone: str = "UTC"
+
+    def __post_init__(self) -> None:
+        try:
+            ZoneInfo(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            msg = f"`timezone` {self.timezone!r} is not known here; name one like Europe/Berlin (Debian: tzdata)"
+            raise ValueError(msg) from error
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone."""
+        return ZoneInfo(self.timezone)
 
 
 def load_config(path: Path) -> BackendConfig:
@@ -70,4 +102,7 @@ def load_config(path: Path) -> BackendConfig:
     config = read_toml(path, BackendConfig, keys="docs/backend.md")
     base = path.absolute().parent
     store = msgspec.structs.replace(config.store, file=base / config.store.file.expanduser())
-    return msgspec.structs.replace(config, store=store, broker=config.broker and config.broker.with_files_beside(base))
+    broker = config.broker and config.broker.with_files_beside(base)
+    token_file = config.api.token_file and base / config.api.token_file
+    api = msgspec.structs.replace(config.api, token_file=token_file)
+    return msgspec.structs.replace(config, store=store, broker=broker, api=api)

@@ -40,6 +40,25 @@ def now_utc() -> datetime:
     return datetime.now(UTC)
 
 
+def retry_dead_letters(store: Store, topic_prefix: str, now: datetime) -> int:
+    """Keep those dead letters that can be kept by now, after an upgrade for one; gives how many those were.
+
+    Raises:
+        StoreError: the store cannot be used; what was kept until then is kept.
+    """
+    kept = 0
+    for letter in store.dead_letters():
+        if letter.size_bytes > len(letter.payload):  # of a part nothing can be made
+            continue
+        try:
+            store.keep([parse(topic_prefix, letter.topic, letter.payload)], [], now)
+        except (MessageRefusedError, StoreRefusedError):
+            continue
+        store.discard_letters([letter])
+        kept += 1
+    return kept
+
+
 class Worker:
     """Brings what a consumer receives into the store."""
 

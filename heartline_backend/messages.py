@@ -26,6 +26,8 @@ MAX_PAYLOAD_BYTES = 16_384
 # The agent's configuration allows 100 characters; other programs may publish, too.
 _MAX_ATHLETE_CHARACTERS = 200
 
+_MAX_REASON_CHARACTERS = 200
+
 # What an INTEGER of PostgreSQL holds.
 _MAX_INTEGER = 2**31 - 1
 
@@ -176,7 +178,7 @@ def _decode(payload: bytes, kind: type[_Payload], newest_schema: int) -> _Payloa
     try:
         decoded = msgspec.json.decode(payload, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        _refuse(f"{error}")
+        _refuse(_without_content(str(error)))
     if decoded.schema > newest_schema:
         _refuse(f"schema {decoded.schema}, this backend knows up to {newest_schema}; upgrade it")
     if not 1 <= decoded.revision <= _MAX_INTEGER:
@@ -186,6 +188,12 @@ def _decode(payload: bytes, kind: type[_Payload], newest_schema: int) -> _Payloa
     if b"\\u0000" in msgspec.json.encode(decoded):  # which PostgreSQL keeps in no text
         _refuse("a text holds the character NUL")
     return decoded
+
+
+def _without_content(reason: str) -> str:
+    """What msgspec says, but for the value that it quotes when it is none of a few known ones."""
+    value, where = "Invalid enum value", " - at "
+    return f"{value}{reason[reason.rfind(where) :]}" if reason.startswith(value) else reason[:_MAX_REASON_CHARACTERS]
 
 
 def _session(device: str, summary: Summary) -> SessionMessage:

@@ -12,7 +12,7 @@ from random import SystemRandom
 from prometheus_client import start_http_server
 
 from edge_agent.errors import ConfigError
-from heartline_backend.config import BackendConfig, MetricsConfig
+from heartline_backend.config import BackendConfig, MetricsConfig, SharedBrokerConfig
 from heartline_backend.consumers.mqtt import MqttConsumer
 from heartline_backend.errors import BackendError, StoreAwayError
 from heartline_backend.ingest import Worker
@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 
 # While the database starts, after a power cut for one.
 _STORE_PAUSE_S = 2.0
+
+# A worker that leaves has taken in all that waited for it when nothing has come for so many looks of half a second.
+_QUIET_LOOKS = 3
 
 
 def run_until_signalled(config: BackendConfig, *, worker: int) -> None:
@@ -37,13 +40,9 @@ def run_until_signalled(config: BackendConfig, *, worker: int) -> None:
         ConfigError: it names no broker, or one that cannot be used.
         BackendError: the store cannot be used, or the port of the metrics is taken.
     """
-    if config.broker is None:
-        msg = "a worker needs a [broker] in the configuration; see docs/backend.md"
-        raise ConfigError(msg)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: stop.set())
-    consumer = MqttConsumer(config.broker, worker, SystemRandom())
+    broker = _broker(config)
+    stop = _stop_when_signalled()
+    consumer = MqttConsumer(broker, worker, SystemRandom())
     metrics = Metrics()
     metrics.connected.set_function(lambda: consumer.connected)
     with _shown(metrics, config.metrics, worker):
@@ -51,9 +50,49 @@ def run_until_signalled(config: BackendConfig, *, worker: int) -> None:
         if store is None:
             return
         with store, consumer:
-            log.info("worker %d of %s: taking in what devices publish", worker, config.broker.group)
-            Worker(consumer, store, metrics, topic_prefix=config.broker.topic_prefix).run(stop)
+            log.info("worker %d of %s: takes in what devices publish", worker, broker.group)
+            Worker(consumer, store, metrics, topic_prefix=broker.topic_prefix).run(stop)
     log.info("worker %d: stopped", worker)
+
+
+def leave(config: BackendConfig, *, worker: int) -> int:
+    """Take in what the broker holds for a worker, then give up its place; gives how many messages that were.
+
+    Args:
+        config: all of it.
+        worker: number of the worker, which does not run.
+
+    Raises:
+        ConfigError: it names no broker, or one that cannot be used.
+        BackendError: the store cannot be used, or it was stopped before all was taken in.
+    """
+    broker = _broker(config)
+    stop = _stop_when_signalled()
+    taken = quiet = 0
+    with open_store(config.store) as store, MqttConsumer(broker, worker, SystemRandom(), leaving=True) as consumer:
+        leaving = Worker(consumer, store, Metrics(), topic_prefix=broker.topic_prefix)
+        while quiet < _QUIET_LOOKS:
+            count = leaving.step(stop)
+            if stop.is_set():
+                msg = f"stopped; worker {worker} keeps its place, and what still waits for it"
+                raise BackendError(msg)
+            taken += count
+            quiet = 0 if count or not consumer.connected else quiet + 1
+    return taken
+
+
+def _broker(config: BackendConfig) -> SharedBrokerConfig:
+    if config.broker is None:
+        msg = "a worker needs a [broker] in the configuration; see docs/backend.md"
+        raise ConfigError(msg)
+    return config.broker
+
+
+def _stop_when_signalled() -> threading.Event:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stop.set())
+    return stop
 
 
 def _opened(config: BackendConfig, stop: threading.Event) -> Store | None:

@@ -73,11 +73,10 @@ def _wait_until_open(conninfo: str, server: subprocess.Popen[bytes], log: Path) 
     raise RuntimeError(msg)
 
 
-@contextlib.contextmanager
-def database(server: str) -> Iterator[str]:
-    """A new database on it; gives its connection string."""
-    name = f"test_{time.monotonic_ns()}"
-    with psycopg.connect(f"{server} dbname=postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-        yield f"{server} dbname={name}"
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+def emptied(server: str) -> str:
+    """Make its one database empty; gives its connection string."""
+    conninfo = f"{server} dbname=postgres"
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    return conninfo

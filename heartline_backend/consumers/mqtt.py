@@ -1,8 +1,11 @@
 """A worker's share of a broker's messages, by the shared subscriptions of MQTT 5.
 
 Each connection is made with a paho client of its own, and a receipt is good for the connection it came by alone: a
-message number of an earlier one may mean another message now. What was not acknowledged is sent again, since the broker
-keeps the session for as long as `SESSION_EXPIRY_S` says.
+message number of an earlier one may mean another message now. What was not acknowledged is sent again.
+
+The broker keeps a worker's session for ever: mosquitto gives an absent worker its share like any other, and throws that
+away when the session expires. So a worker that is not to come back has to leave its group, which takes in what waits
+for it and ends the session.
 """
 
 from __future__ import annotations
@@ -34,8 +37,7 @@ from heartline_backend.messages import shared_topics, status_topic
 
 log = logging.getLogger(__name__)
 
-# How long the broker keeps a worker's place, and what it was given and had not acknowledged, while it is away.
-SESSION_EXPIRY_S = 24 * 3600
+_FOR_EVER = 0xFFFFFFFF  # session expiry interval (MQTT 5, section 3.1.2.11.2)
 
 # What may be under way to a worker at once: two batches, so that one arrives while the other is committed.
 RECEIVE_MAXIMUM = 1000
@@ -50,6 +52,9 @@ _CONNECT_S = 10.0
 # How long is waited for more once something is there: less than a commit takes.
 _LINGER_S = 0.005
 
+# A connection that lasted so long was a good one, and what ends it is news.
+_STEADY_S = 10.0
+
 # First and longest pause between attempts to connect; what only a person can mend is not tried more often than that.
 _PAUSE_S = (1.0, 30.0)
 
@@ -58,21 +63,21 @@ PUBLISHED_AT = "published-at"
 
 _OLD = Trouble("it speaks no MQTT 5, whose shared subscriptions the workers need; see docs/backend.md", lasting=True)
 
-_TAKEN_OVER = Trouble(
-    "another worker of the same group and number has taken its place; give each its own --worker", lasting=True
-)
+# Brokers that give no reason end a connection so when another one comes by the same name, and the two take turns.
+_SHORT = Trouble("it ends the connection at once; another worker of the group may have this number: see --worker")
 
 
 class MqttConsumer:
     """Holds a connection in a thread of its own."""
 
-    def __init__(self, config: SharedBrokerConfig, worker: int, random: Random) -> None:
+    def __init__(self, config: SharedBrokerConfig, worker: int, random: Random, *, leaving: bool = False) -> None:
         """Prepare; nothing is sent before it is entered.
 
         Args:
             config: where the broker is, how to log in, and the group.
             worker: number of this worker, from 1; no other of its group has the same.
             random: spreads the attempts of several workers.
+            leaving: whether it takes no new share but what waits for it, and has none any more when it is left.
 
         Raises:
             ConfigError: the password or a certificate cannot be used.
@@ -80,6 +85,7 @@ class MqttConsumer:
         self._config = config
         self._client_id = f"{config.group}-{worker}"
         self._random = random
+        self._leaving = leaving
         self._password = read_password(config)
         self._tls = tls_context(config) if config.tls else None
         self._arrived: queue.SimpleQueue[Delivery] = queue.SimpleQueue()
@@ -98,7 +104,7 @@ class MqttConsumer:
         """As `Consumer` has it."""
         self._stop.set()
         if connection := self._connection:
-            connection.client.disconnect()
+            connection.close(end_session=self._leaving and kind is None)
         self._thread.join(_CONNECT_S)
 
     @property
@@ -127,12 +133,17 @@ class MqttConsumer:
         """Connect, again and again; in a thread of its own."""
         failures, said = 0, None
         while not self._stop.is_set():
-            self._connection = connection = _Connection(self._new_client(), self._config, self._arrived)
+            self._connection = connection = _Connection(
+                self._new_client(), self._config, self._arrived, leaving=self._leaving
+            )
+            began_s = time.monotonic()
             trouble = connection.hold(self._stop)
             if self._stop.is_set():
                 return
-            if connection.welcome:
+            if connection.welcome and time.monotonic() - began_s >= _STEADY_S:
                 failures, said = 0, None
+            elif connection.welcome and not trouble.lasting:
+                trouble = _SHORT
             if trouble.text != said:
                 log.warning("broker: %s; trying again", trouble.text)
                 said = trouble.text
@@ -166,12 +177,15 @@ class _Connection:
         welcome: whether the broker has let it subscribe.
     """
 
-    def __init__(self, client: mqtt.Client, config: SharedBrokerConfig, arrived: queue.SimpleQueue[Delivery]) -> None:
+    def __init__(
+        self, client: mqtt.Client, config: SharedBrokerConfig, arrived: queue.SimpleQueue[Delivery], *, leaving: bool
+    ) -> None:
         self.client = client
         self.up = False
         self.welcome = False
         self._config = config
         self._arrived = arrived
+        self._leaving = leaving
         self._trouble: Trouble | None = None
         self._stop = threading.Event()
         self._filters = [f"$share/{config.group}/{topic}" for topic in shared_topics(config.topic_prefix)]
@@ -185,7 +199,7 @@ class _Connection:
         """Connect, and return when the connection has ended; gives why."""
         self._stop = stop
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        properties.SessionExpiryInterval = SESSION_EXPIRY_S
+        properties.SessionExpiryInterval = _FOR_EVER
         properties.ReceiveMaximum = RECEIVE_MAXIMUM
         properties.MaximumPacketSize = _MAX_PACKET_BYTES
         config = self._config
@@ -195,6 +209,14 @@ class _Connection:
         except OSError as error:
             return of_error(error)
         return self._trouble or NO_ANSWER
+
+    def close(self, *, end_session: bool) -> None:
+        """End it, and where asked for the worker's place at the broker, too; may be called from any thread."""
+        properties = None
+        if end_session:
+            properties = Properties(PacketTypes.DISCONNECT)  # type: ignore[no-untyped-call]
+            properties.SessionExpiryInterval = 0
+        self.client.disconnect(properties=properties)
 
     # paho's callbacks, with its signatures.
 
@@ -208,7 +230,10 @@ class _Connection:
             client.disconnect()
             return
         self.up = True  # before the first message
-        client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in self._filters])
+        if self._leaving:
+            client.unsubscribe(self._filters)
+        else:
+            client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in self._filters])
 
     def _on_subscribe(
         self,
@@ -238,10 +263,7 @@ class _Connection:
         self, _client: mqtt.Client, _data: object, _flags: object, reason: ReasonCode, _more: object
     ) -> None:
         self.up = False
-        if reason.getName() == "Session taken over":
-            self._trouble = _TAKEN_OVER
-        elif self._trouble is None:
-            self._trouble = of_end(reason)
+        self._trouble = self._trouble or of_end(reason)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,20 @@ class Device(msgspec.Struct, frozen=True):
     last_received_at: datetime | None
 
 
+class Standing(msgspec.Struct, frozen=True):
+    """How things stand.
+
+    Attributes:
+        online: devices that the broker has a connection to.
+        offline: devices that it had one to.
+        dead_letters: kept.
+    """
+
+    online: int
+    offline: int
+    dead_letters: int
+
+
 class DeadLetter(msgspec.Struct, frozen=True):
     """A message that could not be kept.
 

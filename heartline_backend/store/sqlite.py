@@ -79,7 +79,7 @@ class SqliteDatabase:
             except OSError as error:
                 msg = f"{self._path}: cannot be opened ({error.strerror}); name another file in [store]"
                 raise StoreAwayError(msg) from error
-            db = sqlite3.connect(self._path, isolation_level=None, timeout=_BUSY_S)
+            db = sqlite3.connect(self._path, isolation_level=None, timeout=_BUSY_S, check_same_thread=False)
             try:
                 for pragma in _PRAGMAS:
                     db.execute(f"PRAGMA {pragma}")

@@ -23,13 +23,13 @@ from heartline_backend.errors import StoreError
 from heartline_backend.messages import EventMessage, Message, SessionMessage, StatusMessage, TombstoneMessage
 from heartline_backend.store.database import Database, Value
 from heartline_backend.store.migrations import migrate
-from heartline_backend.store.rows import Athlete, DeadLetter, Device, Session
+from heartline_backend.store.rows import Athlete, DeadLetter, Device, Session, Standing
 
 # Of dead letters the newest so many are kept: with 16 KiB each, at most 164 MB.
 MAX_DEAD_LETTERS = 10_000
 
-# How long after a tombstone a message of before may still come: as long as a broker keeps what a worker had not
-# acknowledged when it went away (`SESSION_EXPIRY_S` of the MQTT consumer).
+# How long after a tombstone a message of before may still come, where no clock tells: it was under way, or in the hands
+# of a worker that went down and is back by the next day.
 STRAGGLERS = timedelta(days=1)
 
 _PAGE_ROWS = 2000
@@ -234,6 +234,15 @@ class Store:
             "max(received_at) AS last_received_at FROM session GROUP BY device) AS told USING (device) ORDER BY device"
         )
         return msgspec.convert(rows, list[Device], strict=False)
+
+    def standing(self) -> Standing:
+        """How things stand; quick enough to be asked every few seconds."""
+        rows = self._read(
+            "SELECT coalesce(sum(CASE WHEN online THEN 1 ELSE 0 END), 0) AS online, "
+            "coalesce(sum(CASE WHEN online THEN 0 ELSE 1 END), 0) AS offline, "
+            "(SELECT count(*) FROM dead_letter) AS dead_letters FROM device_status"
+        )
+        return msgspec.convert(rows[0], Standing, strict=False)
 
     def dead_letters(self) -> list[DeadLetter]:
         """What could not be kept, the oldest first."""

@@ -10,7 +10,7 @@ import pytest
 from heartline_backend.config import StoreConfig
 from heartline_backend.store.open import open_store
 from heartline_backend.store.store import Store
-from tests.postgresql import database, postgresql
+from tests.postgresql import emptied, postgresql
 
 
 @pytest.fixture(scope="session")
@@ -26,8 +26,14 @@ def store_config(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sto
     if request.param == "sqlite":
         yield StoreConfig(file=tmp_path / "backend.sqlite3")
     else:
-        with database(request.getfixturevalue("server")) as conninfo:
-            yield StoreConfig(postgresql=conninfo)
+        yield StoreConfig(postgresql=emptied(request.getfixturevalue("server")))
+
+
+@pytest.fixture
+def file_store(tmp_path: Path) -> Iterator[Store]:
+    """For what is not about the database."""
+    with open_store(StoreConfig(file=tmp_path / "backend.sqlite3")) as opened:
+        yield opened
 
 
 @pytest.fixture
