@@ -51,6 +51,22 @@ class ApiConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     token_file: Path | None = None
 
 
+class RabbitMqConfig(BrokerConfig, frozen=True, forbid_unknown_fields=True):
+    """A RabbitMQ cluster whose MQTT plug-in takes the devices in.
+
+    Attributes:
+        port: of AMQP; 5671 is usual with TLS.
+        other_nodes: further nodes as `host` or `host:port`; without a port theirs is the first one's.
+        virtual_host: in which the devices publish.
+        queue: that workers share; its companion for the devices' status is called `<queue>.status`.
+    """
+
+    port: Port = 5672
+    other_nodes: tuple[Annotated[str, msgspec.Meta(pattern=r"^[^:\s]+(:\d{1,5})?$")], ...] = ()
+    virtual_host: str = "/"
+    queue: Annotated[str, msgspec.Meta(min_length=1, max_length=200)] = "heartline"
+
+
 class MetricsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where a worker shows its metrics.
 
@@ -69,6 +85,7 @@ class BackendConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         store: where everything is kept.
         broker: that devices publish to; None on a machine where nothing is taken in.
+        rabbitmq: the cluster that devices publish to instead.
         metrics: where a worker shows its metrics.
         api: where the read API answers.
         timezone: in which days and weeks begin, e.g. `Europe/Berlin`.
@@ -76,11 +93,15 @@ class BackendConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     store: StoreConfig = StoreConfig()
     broker: SharedBrokerConfig | None = None
+    rabbitmq: RabbitMqConfig | None = None
     metrics: MetricsConfig = MetricsConfig()
     api: ApiConfig = ApiConfig()
     timezone: str = "UTC"
 
     def __post_init__(self) -> None:
+        if self.broker and self.rabbitmq:
+            msg = "[broker] and [rabbitmq]: name the one that devices publish to"
+            raise ValueError(msg)
         try:
             ZoneInfo(self.timezone)
         except (ZoneInfoNotFoundError, ValueError) as error:
@@ -103,6 +124,7 @@ def load_config(path: Path) -> BackendConfig:
     base = path.absolute().parent
     store = msgspec.structs.replace(config.store, file=base / config.store.file.expanduser())
     broker = config.broker and config.broker.with_files_beside(base)
+    rabbitmq = config.rabbitmq and config.rabbitmq.with_files_beside(base)
     token_file = config.api.token_file and base / config.api.token_file
     api = msgspec.structs.replace(config.api, token_file=token_file)
-    return msgspec.structs.replace(config, store=store, broker=broker, api=api)
+    return msgspec.structs.replace(config, store=store, broker=broker, rabbitmq=rabbitmq, api=api)

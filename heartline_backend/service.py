@@ -12,8 +12,10 @@ from random import SystemRandom
 from prometheus_client import start_http_server
 
 from edge_agent.errors import ConfigError
-from heartline_backend.config import BackendConfig, MetricsConfig, SharedBrokerConfig
+from heartline_backend.config import BackendConfig, MetricsConfig, RabbitMqConfig, SharedBrokerConfig
+from heartline_backend.consumers.base import Consumer
 from heartline_backend.consumers.mqtt import MqttConsumer
+from heartline_backend.consumers.rabbitmq import RabbitMqConsumer
 from heartline_backend.errors import BackendError, StoreAwayError
 from heartline_backend.ingest import Worker
 from heartline_backend.metrics import Metrics
@@ -42,7 +44,11 @@ def run_until_signalled(config: BackendConfig, *, worker: int) -> None:
     """
     broker = _broker(config)
     stop = _stop_when_signalled()
-    consumer = MqttConsumer(broker, worker, SystemRandom())
+    consumer: Consumer = (
+        RabbitMqConsumer(broker, SystemRandom())
+        if isinstance(broker, RabbitMqConfig)
+        else MqttConsumer(broker, worker, SystemRandom())
+    )
     metrics = Metrics()
     metrics.connected.set_function(lambda: consumer.connected)
     with _shown(metrics, config.metrics, worker):
@@ -50,7 +56,7 @@ def run_until_signalled(config: BackendConfig, *, worker: int) -> None:
         if store is None:
             return
         with store, consumer:
-            log.info("worker %d of %s: takes in what devices publish", worker, broker.group)
+            log.info("worker %d: takes in what devices publish", worker)
             Worker(consumer, store, metrics, topic_prefix=broker.topic_prefix).run(stop)
     log.info("worker %d: stopped", worker)
 
@@ -67,6 +73,9 @@ def leave(config: BackendConfig, *, worker: int) -> int:
         BackendError: the store cannot be used, or it was stopped before all was taken in.
     """
     broker = _broker(config)
+    if isinstance(broker, RabbitMqConfig):
+        msg = "at a RabbitMQ cluster nothing is held for one worker alone; stop it, and the others go on"
+        raise ConfigError(msg)
     stop = _stop_when_signalled()
     taken = quiet = 0
     with open_store(config.store) as store, MqttConsumer(broker, worker, SystemRandom(), leaving=True) as consumer:
@@ -81,11 +90,12 @@ def leave(config: BackendConfig, *, worker: int) -> int:
     return taken
 
 
-def _broker(config: BackendConfig) -> SharedBrokerConfig:
-    if config.broker is None:
-        msg = "a worker needs a [broker] in the configuration; see docs/backend.md"
+def _broker(config: BackendConfig) -> SharedBrokerConfig | RabbitMqConfig:
+    broker = config.broker or config.rabbitmq
+    if broker is None:
+        msg = "a worker needs a [broker] or [rabbitmq] in the configuration; see docs/backend.md"
         raise ConfigError(msg)
-    return config.broker
+    return broker
 
 
 def _stop_when_signalled() -> threading.Event:

@@ -79,7 +79,7 @@ ROOMS = {
             f"{_SYNC}.topics",
             f"{_SYNC}.trouble",
         ),
-        ("msgspec", "paho", "prometheus_client", "psycopg", "starlette", "uvicorn"),
+        ("msgspec", "numpy", "paho", "pika", "prometheus_client", "psycopg", "starlette", "uvicorn"),
     ),
     "converters": Room(
         (_ERRORS, _SIGNALS, _RECORDINGS, _INFERENCE, "training"),

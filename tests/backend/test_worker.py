@@ -44,9 +44,12 @@ def worker(port: int, store: Store, number: int = 1, metrics: Metrics | None = N
         yield Worker(consumer, store, metrics or Metrics(), topic_prefix="heartline")
 
 
-def publish(port: int, deliveries: Sequence[Delivery], *, retain: bool = False) -> None:
+def publish(
+    port: int, deliveries: Sequence[Delivery], *, retain: bool = False, username: str | None = None, password: str = ""
+) -> None:
     """As a device would, until the broker has it all."""
     client = mqtt.Client(CallbackAPIVersion.VERSION2)
+    client.username_pw_set(username, password)
     client.connect("127.0.0.1", port)
     client.loop_start()
     for sent in deliveries:

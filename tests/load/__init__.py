@@ -1,0 +1,1 @@
+"""Two thousand simulated devices against real brokers and databases."""
