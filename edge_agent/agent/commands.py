@@ -17,6 +17,7 @@ from edge_agent.agent.recorder import AthleteRecorder, Recorder
 from edge_agent.agent.session import LiveSession
 from edge_agent.agent.status import FILE_NAME as STATUS
 from edge_agent.agent.target import Target
+from edge_agent.errors import JournalError
 from edge_agent.store.journal import Journal
 from edge_agent.sync.commands import (
     SCHEMA,
@@ -109,8 +110,12 @@ class Commander:
         name = self._name(command.athlete)
         if athlete := self._recorder.athlete(name):
             athlete.discard()
-        self._recorder.forget_learned(name)
-        (self._journal.path.parent / STATUS).unlink(missing_ok=True)  # it names who wears what; the next is soon there
+        try:
+            self._recorder.forget_learned(name)
+            (self._journal.path.parent / STATUS).unlink(missing_ok=True)  # it says who wears what; the next comes soon
+        except OSError as error:
+            msg = f"what was learned of the athlete could not be deleted ({error}); forget them again"
+            raise JournalError(msg) from error
         answer = (command.command_id, _done(command, None))
         self._journal.forget_athlete(name, self._clock.now(), time_trusted=self._clock.time_trusted(), answer=answer)
 

@@ -115,6 +115,12 @@ def cut_off(story: Story, scratch: Path, *, every: int) -> Iterator[Run]:
             yield failed(story, scratch, call, number)
 
 
+def consistent(story: Story, directory: Path) -> bool:
+    """Whether what a workload's agent says after another start is true."""
+    check = WORKLOADS[story.name].consistent
+    return check is None or check(directory)
+
+
 def killed(story: Story, scratch: Path, call: str, number: int) -> Run:
     """Kill the process as it enters a system call for the `number`-th time."""
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
@@ -123,7 +129,7 @@ def killed(story: Story, scratch: Path, call: str, number: int) -> Run:
         done = traced(["tests.store.workloads", story.name, str(directory)], Path(folder) / "trace", *inject)
         assert done.returncode == -signal.SIGKILL, (story.name, call, number, done.stderr)
         reported = len(done.stdout.splitlines())
-        right = story.holds(restarted(directory), reported)
+        right = story.holds(restarted(directory), reported) and consistent(story, directory)
     return Run(story.name, story.states[reported], KILL, f"{call} {number}", right)
 
 
@@ -137,6 +143,8 @@ def failed(story: Story, scratch: Path, call: str, number: int) -> Run:
         if done.returncode:
             assert "JournalError" in done.stderr.splitlines()[-1], (story.name, call, number, done.stderr)
             right = story.holds(restarted(directory), reported)
+        elif WORKLOADS[story.name].consistent:
+            right = consistent(story, directory)
         else:
             right = restarted(directory) == story.dumps[-1]
     return Run(story.name, story.states[reported], ERROR, f"{call} {number}", right)
@@ -158,7 +166,7 @@ def power_cuts(story: Story, scratch: Path, *, every: int, chances: int = CHANCE
                 directory = Path(folder) / "store"
                 disk.cut(directory, fate, names_kept=names_kept)
                 try:
-                    right = story.holds(restarted(directory), reported)
+                    right = story.holds(restarted(directory), reported) and consistent(story, directory)
                 except (AssertionError, sqlite3.Error):
                     right = False
             yield Run(story.name, story.states[reported], CUT, f"operation {number}", right)

@@ -22,6 +22,7 @@ from edge_agent.store.journal import Journal
 from edge_agent.store.messages import Event
 from edge_agent.store.retention import Retention
 from edge_agent.store.sessions import NewSession, SinceBoot
+from tests.store import obedience
 from tests.store.samples import STARTED_AT, second
 
 Dump = dict[str, list[tuple[object, ...]]]
@@ -34,10 +35,13 @@ class Workload:
     Attributes:
         prepare: makes what is on the disk before.
         run: goes through the states.
+        consistent: starts the agent again, and says whether all that it said is true; None where what the journal
+            holds says it all.
     """
 
     prepare: Callable[[Path], object]
     run: Callable[[Path], Iterator[str]]
+    consistent: Callable[[Path], bool] | None = None
 
 
 def session(number: int, athlete: str = "ada", *, time_trusted: bool = True) -> NewSession:
@@ -175,6 +179,7 @@ WORKLOADS = {
     "forget": Workload(_recorded, forget),
     "retire": Workload(lambda directory: _recorded(directory, sent=1), retire),
     "restore": Workload(_backed_up, put_back),
+    "obey": Workload(obedience.prepare, obedience.obey, obedience.consistent),
 }
 
 
@@ -187,6 +192,10 @@ def dump(directory: Path) -> Dump:
         "activity": "SELECT * FROM activity ORDER BY session_id, t_s",
         "outbox": "SELECT id, kind, athlete, session_id FROM outbox ORDER BY id",
         "shared": "SELECT athlete FROM shared_athlete ORDER BY athlete",
+        "command": "SELECT id, answer FROM command ORDER BY id",
+        "lap": "SELECT session_id, t_s FROM lap ORDER BY session_id, t_s",
+        "target": "SELECT athlete, heart_rate_bpm FROM target ORDER BY athlete",
+        "device": "SELECT commands_until, cleaning_due FROM device",
     }
     with closing(sqlite3.connect(directory / FILE_NAME)) as db:
         assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
