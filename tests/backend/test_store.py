@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import threading
 import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import pytest
@@ -184,3 +187,36 @@ def test_times_are_utc_whatever_zone_they_come_in(store: Store) -> None:
     (session,) = store.sessions()
     assert session.started_at == NOON
     assert session.started_at.utcoffset() == timedelta(0)
+
+
+def test_a_session_and_its_tombstone_at_two_workers_at_once_leave_nothing(
+    store: Store, store_config: StoreConfig
+) -> None:
+    both = threading.Barrier(2)
+    rounds = 30
+
+    def tell(worker: Store, kind: Callable[[str], Message]) -> None:
+        for number in range(rounds):
+            told = kind(f"a{number}")
+            both.wait(10)
+            keep(worker, told)
+
+    with open_store(store_config) as other, ThreadPoolExecutor(2) as workers:
+        sessions = workers.submit(tell, store, lambda athlete: message(a_summary(athlete=athlete)))
+        tombstones = workers.submit(tell, other, lambda athlete: message(a_tombstone(athlete=athlete)))
+        sessions.result()
+        tombstones.result()
+    assert list(store.sessions()) == []
+
+
+def test_workers_that_keep_the_same_messages_in_other_orders_do_not_wait_for_each_other(
+    store: Store, store_config: StoreConfig
+) -> None:
+    """PostgreSQL would end one of two that do, with an error."""
+    messages = [message(a_summary(athlete=f"a{n}")) for n in range(200)]
+    with open_store(store_config) as other, ThreadPoolExecutor(2) as workers:
+        for _ in range(3):
+            forward = workers.submit(keep, store, *messages)
+            backward = workers.submit(keep, other, *reversed(messages))
+            assert forward.result().kept + backward.result().kept in {200, 0}
+    assert len(list(store.sessions())) == 200
