@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     personal.add_argument("--out", type=Path, metavar="DIR", help="folder for the fine-tuned model")
     personal.set_defaults(command=_personal)
 
-    evaluate = commands.add_parser("evaluate", help="score a bundle on recordings, run as the device runs it")
+    evaluate = commands.add_parser("evaluate", help="score a workout or recovery bundle, run as the device runs it")
     evaluate.add_argument("--bundle", type=Path, required=True, metavar="FILE", help="bundle to score")
     evaluate.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder with recordings")
     evaluate.set_defaults(command=_evaluate)
@@ -229,11 +229,19 @@ def _personal(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
+    from edge_agent.inference.bundle import read_bundle
+    from edge_agent.recordings.read import read_recordings
     from training.dataset import load
     from training.device import evaluate
+    from training.recovery import populations
 
-    dataset = load(arguments.data)
-    for part in evaluate(arguments.bundle, dataset, lambda method: print(f"scored {method}", file=sys.stderr)):
+    if read_bundle(arguments.bundle).manifest.task == "recovery":
+        parts = populations.evaluate(arguments.bundle, read_recordings(arguments.data)[0])
+    else:
+        parts = evaluate(
+            arguments.bundle, load(arguments.data), lambda method: print(f"scored {method}", file=sys.stderr)
+        )
+    for part in parts:
         print(part, end="\n\n")
 
 

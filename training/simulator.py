@@ -41,6 +41,7 @@ what people of 67 years show (26 +- 8 bpm with hypertension, 36 +- 12 without: P
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -186,7 +187,9 @@ def draw_protocol(athlete: Athlete, random: np.random.Generator) -> _Values:
     return np.concatenate(parts)
 
 
-def simulate(random: np.random.Generator, *, athletes: int) -> list[Recording]:
+def simulate(
+    random: np.random.Generator, *, athletes: int, like: Callable[[Athlete], Athlete] = lambda athlete: athlete
+) -> list[Recording]:
     """Record one session of each of some new athletes.
 
     Two in five of the sensors report each second; the others each 2 to 4 s held until the next, each 10 s with gaps, or
@@ -195,12 +198,12 @@ def simulate(random: np.random.Generator, *, athletes: int) -> list[Recording]:
     Args:
         random: source of everything that is drawn.
         athletes: how many.
+        like: what makes them people of a narrower kind.
     """
-    return [_record(f"{SOURCE}-{i}", random) for i in range(athletes)]
+    return [_record(f"{SOURCE}-{i}", like(draw_athlete(random)), random) for i in range(athletes)]
 
 
-def _record(person: str, random: np.random.Generator) -> Recording:
-    athlete = draw_athlete(random)
+def _record(person: str, athlete: Athlete, random: np.random.Generator) -> Recording:
     power_w = draw_protocol(athlete, random)
     heart_rate_bpm = respond(athlete, power_w, random)
     measured_w = np.maximum(power_w * (1 + random.uniform(0, 0.2) * random.normal(size=len(power_w))), 0)

@@ -28,7 +28,7 @@ def verdict(results: Results) -> str:
     """The first line: whether the LSTM earns its place."""
     by_name = {m.name: m for m in results.methods}
     parts = [
-        f"{ahead}: {by_name[LSTM].mae_bpm[i]:.2f} bpm against {by_name[name].mae_bpm[i]:.2f} ({name}), {gain:+.0%}"
+        f"{ahead}: {by_name[LSTM].mae_bpm[i]:.2f} bpm against {by_name[name].mae_bpm[i]:.2f} ({name}), {gain:+.1%}"
         for i, (ahead, name, gain) in enumerate(zip(_AHEAD, results.best, gains(results), strict=True))
     ]
     if min(gains(results)) >= REQUIRED:

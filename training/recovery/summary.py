@@ -136,7 +136,7 @@ def summarise(
         environment: settings, versions and machine.
     """
     scored = material.scored
-    compared, tau_s = _baselines_left_out(material)
+    compared, tau_s = baselines_left_out(material.trained, scored)
     ours = [medians(joined)]
     methods = [score(name, scored, [forecast]) for name, forecast in compared.items()]
     best = [min(methods, key=lambda m, i=i: m.mae_bpm[i]).name for i in range(len(HORIZONS_S))]  # type: ignore[misc]
@@ -179,16 +179,18 @@ def medians(quantiles: NDArray[np.float32]) -> Changes:
     return quantiles[:, ORIGIN_S - 1, :, 1].astype(np.float64)
 
 
-def _baselines_left_out(material: Material) -> tuple[dict[str, Changes], NDArray[np.float64]]:
+def baselines_left_out(
+    trained: Sequence[Recovered], scored: Sequence[Recovered]
+) -> tuple[dict[str, Changes], NDArray[np.float64]]:
     """Each baseline's forecasts, fitted without the person; and the shared time constant of each recovery."""
-    person_of = np.array([r.recording.person for r in material.scored])
+    person_of = np.array([r.recording.person for r in scored])
     forecasts = {b.name: np.empty((len(person_of), len(HORIZONS_S))) for b in baselines()}
     tau_s = np.empty(len(person_of))
-    for person in people(material.scored):
+    for person in people(scored):
         mine = person_of == person
-        scored = [r for r in material.scored if r.recording.person == person]
-        for baseline in _fitted([r for r in material.trained if r.recording.person != person]):
-            forecasts[baseline.name][mine] = baseline.predict(scored)
+        own = [r for r in scored if r.recording.person == person]
+        for baseline in _fitted([r for r in trained if r.recording.person != person]):
+            forecasts[baseline.name][mine] = baseline.predict(own)
             if isinstance(baseline, SharedTau):
                 tau_s[mine] = baseline.tau_s
     return forecasts, tau_s
