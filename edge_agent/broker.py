@@ -13,6 +13,8 @@ from edge_agent.errors import ConfigError
 
 PASSWORD_VARIABLE = "HEARTLINE_MQTT_PASSWORD"  # noqa: S105 - the name of one
 
+DEFAULT_TOPIC_PREFIX = "heartline"
+
 _FILES = ("password_file", "ca_file", "certificate_file", "key_file")
 
 _Config = TypeVar("_Config")
@@ -44,7 +46,7 @@ class BrokerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     certificate_file: Path | None = None
     key_file: Path | None = None
     check_server_name: bool = True
-    topic_prefix: Annotated[str, msgspec.Meta(pattern="^[^#+/]+(/[^#+/]+)*$")] = "heartline"
+    topic_prefix: Annotated[str, msgspec.Meta(pattern="^[^#+/]+(/[^#+/]+)*$")] = DEFAULT_TOPIC_PREFIX
 
     def __post_init__(self) -> None:
         for key, is_set in (

@@ -280,7 +280,7 @@ def _dead_letters(args: argparse.Namespace) -> int:
     config = _config(args)
     with _store(args) as store:
         if args.again:
-            kept = retry_dead_letters(store, config.broker.topic_prefix if config.broker else "heartline", now_utc())
+            kept = retry_dead_letters(store, config.topic_prefix, now_utc())
             print(f"kept: {kept}")
         letters = store.dead_letters()
         if args.discard:

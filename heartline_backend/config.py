@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from edge_agent.broker import BrokerConfig, read_toml
+from edge_agent.broker import DEFAULT_TOPIC_PREFIX, BrokerConfig, read_toml
 
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 
@@ -107,6 +107,12 @@ class BackendConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         except (ZoneInfoNotFoundError, ValueError) as error:
             msg = f"`timezone` {self.timezone!r} is not known here; name one like Europe/Berlin (Debian: tzdata)"
             raise ValueError(msg) from error
+
+    @property
+    def topic_prefix(self) -> str:
+        """First part of the devices' topics."""
+        source = self.broker or self.rabbitmq
+        return source.topic_prefix if source else DEFAULT_TOPIC_PREFIX
 
     @property
     def zone(self) -> ZoneInfo:

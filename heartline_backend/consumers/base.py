@@ -2,8 +2,8 @@
 
 A consumer connects by itself and again after every loss, and says in the log what is wrong. Whatever was not
 acknowledged comes again, to this worker or to another of its group, so that a message may come twice; the store keeps
-it once. Sessions, events and tombstones are shared out among the workers of a group. A device's status goes to every
-worker: the last one counts, and among several workers nobody could tell which was last.
+it once. Sessions, events and tombstones are shared out among the workers of a group. A device's status is not: it goes
+to every worker, or to one at a time, since the last one counts and nobody could tell which of shared ones was last.
 """
 
 from __future__ import annotations

@@ -49,7 +49,8 @@ class PostgresDatabase:
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             msg = f"the store does not take it ({_said(error)})"
             raise StoreRefusedError(msg) from error
-        except psycopg.OperationalError as error:  # connections, deadlocks, full disks, shutdowns
+        # Connections, deadlocks, full disks, shutdowns; and a server that waits to become the main one.
+        except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction) as error:
             msg = f"PostgreSQL: {_said(error)}"
             raise StoreAwayError(msg) from error
         except psycopg.Error as error:
