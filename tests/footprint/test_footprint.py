@@ -65,7 +65,7 @@ async def test_the_agent_is_small_while_it_records_and_forecasts(device_venv: Pa
             _agent(device_venv, config, bus_address) as agent,
         ):
             peak = asyncio.create_task(_peak_rss_mb(agent.pid))
-            await bluez.subscribed.wait()
+            await bluez.strap.wait_for_subscriber()
             notifying = asyncio.create_task(_notify(bluez))
             while _forecast_seconds(tmp_path / "record") < FORECAST_S:
                 assert agent.returncode is None
@@ -124,7 +124,7 @@ async def _notify(bluez: FakeBlueZ) -> None:
     for t_s in range(10_000):
         heart_rate_bpm = round(150 - 60 * math.exp(-t_s / 40))
         rr_1024 = round(60 / heart_rate_bpm * 1024)
-        bluez.notify(bytes([0x10, heart_rate_bpm]) + rr_1024.to_bytes(2, "little"))
+        await bluez.strap.notify(bytes([0x10, heart_rate_bpm]) + rr_1024.to_bytes(2, "little"))
         await asyncio.sleep(1.0)
 
 

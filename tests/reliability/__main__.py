@@ -16,14 +16,15 @@ import msgspec
 
 from tests.reliability.conftest import FAULTS_FILE, FaultRow
 from tests.reliability.day import Day, simulate_day
-from tests.reliability.load import Load, measure
+from tests.reliability.load import Load, bluez_room, bumble_room, measure
 from tests.reliability.report import report
 
 REPORT = Path(__file__).parents[2] / "docs" / "reliability.md"
 
 MEMORY = "/dev/shm"  # noqa: S108 - a private folder is made in it; what is measured is not the disk
 
-STRAPS = 8
+# Straps, whether the other sensors are there too, and whether on BlueZ's interface instead of bumble's.
+LOADS = ((1, False, False), (8, True, False), (8, True, True))
 LONGEST_BACK_S = 5.0
 CORE_SHARE = 0.25
 GROWTH_MB = 5.0
@@ -41,8 +42,7 @@ def main() -> int:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         faults = _faults(Path(folder) / "faults.jsonl")
-        loads = [_load(Path(folder), straps=1, others=False, seconds=args.seconds)]
-        loads += [_load(Path(folder), straps=STRAPS, others=True, seconds=args.seconds)]
+        loads = [_load(Path(folder), number, seconds=args.seconds) for number in range(len(LOADS))]
         day = _day(Path(folder) / "day", hours=args.hours)
     broken = _broken(day, loads, faults)
     REPORT.write_text(report(day, loads, faults, broken), encoding="utf-8")
@@ -58,11 +58,17 @@ def _faults(path: Path) -> list[FaultRow]:
     return [msgspec.json.decode(line, type=FaultRow) for line in path.read_bytes().splitlines()]
 
 
-def _load(folder: Path, *, straps: int, others: bool, seconds: float) -> Load:
+def _load(folder: Path, number: int, *, seconds: float) -> Load:
     logging.getLogger("bumble").setLevel(logging.ERROR)
-    directory = folder / f"load-{straps}"
+    straps, others, on_bluez = LOADS[number]
+    directory = folder / f"load-{number}"
     directory.mkdir()
-    return asyncio.run(measure(directory, straps=straps, others=others, duration_s=seconds))
+
+    async def run() -> Load:
+        async with bluez_room(directory) if on_bluez else bumble_room() as room:
+            return await measure(directory, room, straps=straps, others=others, duration_s=seconds)
+
+    return asyncio.run(run())
 
 
 def _day(directory: Path, *, hours: int) -> Day:

@@ -1,8 +1,9 @@
 """Straps and other sensors at full rate, in real time, with the agent on one core.
 
-The sensors and their radio are in this process; the agent is in one of its own, pinned to a core, and reaches its
-controller over HCI on a loopback port. bumble's host runs in the agent's process, in Python: with BlueZ the kernel and
-bluetoothd do that work, so what is measured here is more than the agent's own.
+The sensors are in this process; the agent is in one of its own, pinned to a core. It reaches them in one of two ways:
+over HCI on a loopback port, with bumble's host in the agent's process, in Python; or, as in life, by bleak's BlueZ
+backend over D-Bus, where an emulated `org.bluez` takes the place of bluetoothd and the kernel, whose work is not in the
+figures.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ import signal
 import sqlite3
 import statistics
 import sys
-from contextlib import AsyncExitStack, closing
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -24,14 +26,14 @@ from bumble.core import UUID
 from edge_agent.agent.status import read_status
 from edge_agent.config import Role
 from edge_agent.demo.radio import virtual_radio
-from edge_agent.demo.strap import VirtualStrap
 from edge_agent.demo.virtual_sensor import VirtualSensor
 from edge_agent.sensors.links.roles import ROLES
 from edge_agent.sensors.profiles import cycling_power, fitness_machine, running_speed_cadence
 from edge_agent.sensors.profiles.cycling_power import CyclingPower
 from edge_agent.sensors.profiles.fitness_machine import IndoorBikeData, TreadmillData
 from edge_agent.sensors.profiles.running_speed_cadence import RunningSpeedCadence
-from tests.reliability.rig import Wearer
+from tests.fake_bluez import fake_bluez, private_bus
+from tests.reliability.rig import Sensor, Wearer
 
 FIND_S = 120.0  # real time to start the agent and connect everything
 
@@ -50,16 +52,18 @@ class Load:
 
     Attributes:
         sensors: how many.
+        over: what was between them and the agent.
         duration_s: measured, after everything was connected.
         sent: packets that left the sensors while measured and before.
         lost: of them, not received by the agent, or, of a strap, not in the journal in order.
         core: share of one core, kernel time included.
-        peak_mb: largest resident set of the agent's process, bumble included.
+        peak_mb: largest resident set of the agent's process.
         from_due_ms: median and 99th percentile, from a second's end to its forecast on the disk.
         from_arrival_ms: likewise, from the arrival of the second's frame.
     """
 
     sensors: int
+    over: str
     duration_s: float
     sent: int
     lost: int
@@ -69,51 +73,97 @@ class Load:
     from_arrival_ms: tuple[float, float]
 
 
-async def measure(directory: Path, *, straps: int, others: bool, duration_s: float) -> Load:
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Where the agent finds its sensors.
+
+    Attributes:
+        over: what is between them, in words.
+        bring: puts a sensor of a role into it, at an address.
+        arguments: of the agent's command.
+        environment: of its process, beside this one's.
+    """
+
+    over: str
+    bring: Callable[[Role, str], Awaitable[Sensor]]
+    arguments: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@asynccontextmanager
+async def bumble_room() -> AsyncIterator[Room]:
+    """Virtual sensors on a virtual radio, and a controller that the agent has over HCI."""
+    async with virtual_radio() as radio, AsyncExitStack() as stack:
+
+        async def bring(role: Role, address: str) -> Sensor:
+            service, stream = UUID(ROLES[role].service), UUID(ROLES[role].stream)
+            sensor = VirtualSensor(radio.link, name=role.value, address=address, service=service, stream=stream)
+            await sensor.power_on()
+            stack.callback(sensor.power_off)
+            return sensor
+
+        yield Room("HCI, bumble's host", bring, ("--hci", radio.transport))
+
+
+@asynccontextmanager
+async def bluez_room(directory: Path) -> AsyncIterator[Room]:
+    """An emulated `org.bluez` with sensors, on a bus of its own."""
+    with private_bus(directory) as bus:
+        async with fake_bluez(bus, name="somebody else's", address="F0:00:00:00:02:01") as daemon:
+
+            async def bring(role: Role, address: str) -> Sensor:
+                await asyncio.sleep(0)
+                profile = ROLES[role]
+                return daemon.bring(name=role.value, address=address, service=profile.service, stream=profile.stream)
+
+            yield Room("D-Bus, bleak's BlueZ backend", bring, environment={"DBUS_SYSTEM_BUS_ADDRESS": bus})
+
+
+async def measure(directory: Path, room: Room, *, straps: int, others: bool, duration_s: float) -> Load:
     """Run the agent on this many straps, one athlete each, and, where asked for, the other sensors.
 
     Args:
         directory: for the record; in memory, or the disk is what is measured.
+        room: where the sensors are to be.
         straps: how many.
         others: whether the four others are there too.
         duration_s: real time.
     """
-    async with virtual_radio() as radio, AsyncExitStack() as stack:
-        straps_worn: list[VirtualSensor] = [
-            VirtualStrap(radio.link, name=f"Strap {n}", address=f"F0:00:00:00:00:{n:02X}") for n in range(1, straps + 1)
-        ]
-        wearers = [Wearer(strap) for strap in straps_worn]
-        machines = [_machine(radio.link, role, rate, packet) for role, rate, packet in OTHERS if others]
-        sensors = [*straps_worn, *(m.sensor for m in machines)]
+    worn = [await room.bring(Role.HEART_RATE, f"F0:00:00:00:00:{n:02X}") for n in range(1, straps + 1)]
+    wearers = [Wearer(strap) for strap in worn]
+    machines = [
+        _Machine(await room.bring(role, f"F0:00:00:00:01:{n:02X}"), role, rate_hz, packet)
+        for n, (role, rate_hz, packet) in enumerate(OTHERS if others else (), start=1)
+    ]
+    sensors = [*worn, *(m.sensor for m in machines)]
+    _write_config(directory, worn, machines)
+    probe = directory / "probe.json"
+    agent = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.reliability.probed_agent", "--probe", str(probe)),
+        *(*room.arguments, "--config", str(directory / "agent.toml")),
+        env={**os.environ, **room.environment},
+    )
+    os.sched_setaffinity(agent.pid, {max(os.sched_getaffinity(0))})
+    async with asyncio.timeout(FIND_S):
         for sensor in sensors:
-            await sensor.power_on()
-            stack.callback(sensor.power_off)
-        _write_config(directory, straps_worn, machines)
-        probe = directory / "probe.json"
-        agent = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.reliability.probed_agent", "--probe", str(probe)),
-            *("--hci", radio.transport, "--config", str(directory / "agent.toml")),
-        )
-        os.sched_setaffinity(agent.pid, {max(os.sched_getaffinity(0))})
-        async with asyncio.timeout(FIND_S):
-            for sensor in sensors:
-                await sensor.wait_for_subscriber()
-        stop = asyncio.Event()
-        playing = [asyncio.create_task(_wear(w, n / len(wearers), stop)) for n, w in enumerate(wearers)]
-        playing += [asyncio.create_task(m.play(stop)) for m in machines]
-        await asyncio.sleep(5)  # sessions begin, arrays are made
-        before_s = _cpu_s(agent.pid)
-        await asyncio.sleep(duration_s)
-        used_s = _cpu_s(agent.pid) - before_s
-        stop.set()
-        await asyncio.gather(*playing)
-        await asyncio.sleep(3)  # the last frames have to pass before they count
-        peak_mb = _peak_mb(agent.pid)
-        agent.send_signal(signal.SIGTERM)
-        assert await agent.wait() == 0
+            await sensor.wait_for_subscriber()
+    stop = asyncio.Event()
+    playing = [asyncio.create_task(_wear(w, n / len(wearers), stop)) for n, w in enumerate(wearers)]
+    playing += [asyncio.create_task(m.play(stop)) for m in machines]
+    await asyncio.sleep(5)  # sessions begin, arrays are made
+    before_s = _cpu_s(agent.pid)
+    await asyncio.sleep(duration_s)
+    used_s = _cpu_s(agent.pid) - before_s
+    stop.set()
+    await asyncio.gather(*playing)
+    await asyncio.sleep(3)  # the last frames have to pass before they count
+    peak_mb = _peak_mb(agent.pid)
+    agent.send_signal(signal.SIGTERM)
+    assert await agent.wait() == 0
     times = json.loads(probe.read_text())
     return Load(
         sensors=len(sensors),
+        over=room.over,
         duration_s=duration_s,
         sent=sum(len(w.sent_ms) for w in wearers) + sum(m.sent for m in machines),
         lost=_lost(directory / "record", wearers, machines),
@@ -126,7 +176,7 @@ async def measure(directory: Path, *, straps: int, others: bool, duration_s: flo
 
 @dataclass
 class _Machine:
-    sensor: VirtualSensor
+    sensor: Sensor
     role: Role
     rate_hz: float
     packet: bytes
@@ -141,25 +191,13 @@ class _Machine:
             await asyncio.sleep(begun_s + self.sent / self.rate_hz - loop.time())
 
 
-def _machine(link: object, role: Role, rate_hz: float, packet: bytes) -> _Machine:
-    number = list(Role).index(role)
-    sensor = VirtualSensor(
-        link,  # type: ignore[arg-type] # bumble leaves it untyped
-        name=role.value,
-        address=f"F0:00:00:00:01:{number:02X}",
-        service=UUID(ROLES[role].service),
-        stream=UUID(ROLES[role].stream),
-    )
-    return _Machine(sensor, role, rate_hz, packet)
-
-
 async def _wear(wearer: Wearer, phase_s: float, stop: asyncio.Event) -> None:
     await asyncio.sleep(phase_s)
     while not stop.is_set():
         await wearer.beat()
 
 
-def _write_config(directory: Path, straps: list[VirtualSensor], machines: list[_Machine]) -> None:
+def _write_config(directory: Path, straps: list[Sensor], machines: list[_Machine]) -> None:
     claims = [(Role.HEART_RATE, strap.address, f"athlete {n}") for n, strap in enumerate(straps)]
     claims += [(m.role, m.sensor.address, f"athlete {n // 2}") for n, m in enumerate(machines)]
     sections = [f'[[sensors]]\nrole = "{r}"\naddress = "{a}"\nathlete = "{who}"\n' for r, a, who in claims]

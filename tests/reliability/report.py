@@ -34,19 +34,19 @@ one return in ten the first link breaks again at once. Bad frames are cut short,
 _LOAD = """
 ## Many sensors on one core
 
-In real time. The sensors are in one process; the agent is in another one, pinned to a core, and reaches its controller
-over HCI. bumble's host, in Python, runs in the agent's process and is in its figures; with BlueZ the kernel and
-bluetoothd do that work. Each strap is on another athlete and sends every second, so there are as many sessions and
-forecasts; beside them: {others}.
+In real time. The sensors are in one process; the agent is in another one, pinned to a core. It reaches them over HCI
+with bumble's host, in Python, in its process and in its figures; or, as in life, over D-Bus by bleak's BlueZ backend,
+with an emulated `org.bluez` where bluetoothd and the kernel would be, whose work is not in them. Each strap is on
+another athlete and sends every second, so there are as many sessions and forecasts; beside them: {others}.
 
-| sensors | measured | packets | lost | of one core | peak memory | second's end to forecast, p50 / p99 | frame to it |
-|--:|--:|--:|--:|--:|--:|--:|--:|
+| sensors | over | measured | packets | lost | of one core | peak memory | second to forecast, p50 / p99 | frame to it |
+|--:|---|--:|--:|--:|--:|--:|--:|--:|
 """
 
 _FAULTS = """
-The last columns are in ms, and end when the forecast is on the disk (here one in memory). A frame waits for the end of
-its second: that lets frames come up to half a second early or late without a gap. What the agent itself takes is the
-column before the last.
+The last columns are in ms, from the end of a second and from the arrival of its frame until the forecast is on the disk
+(here one in memory). A frame waits for the end of its second: that lets frames come up to half a second early or late
+without a gap. What the agent itself takes is the column before the last.
 
 ## Faults
 
@@ -106,6 +106,7 @@ def report(day: Day, loads: list[Load], faults: list[FaultRow], broken: list[str
 def _load_row(load: Load) -> str:
     cells = (
         f"{load.sensors}",
+        load.over,
         f"{load.duration_s:.0f} s",
         f"{load.sent:,}",
         f"{load.lost}",

@@ -107,11 +107,15 @@ async def adapter(link: LocalLink, *, keys: Path | None = None) -> AsyncIterator
         yield BumbleHost(device)
 
 
-class Strap(Protocol):
-    """What can be worn."""
+class Sensor(Protocol):
+    """What sends to whoever has subscribed."""
+
+    address: str
 
     @property
     def subscribed(self) -> bool: ...
+
+    async def wait_for_subscriber(self) -> None: ...
 
     async def notify(self, packet: bytes) -> None: ...
 
@@ -126,7 +130,7 @@ class Wearer:
         bad: how many bad ones did.
     """
 
-    strap: Strap
+    strap: Sensor
     sent_ms: list[float] = field(default_factory=list)
     bad: int = 0
 

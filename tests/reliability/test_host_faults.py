@@ -28,21 +28,6 @@ NAME, ADDRESS = "HR Strap 1", "F0:00:00:00:00:01"
 IN_PROGRESS = ("org.bluez.Error.InProgress", "Operation already in progress")
 
 
-class FakeStrap:
-    """The strap behind the emulated daemon, as a wearer sees it."""
-
-    def __init__(self, daemon: FakeBlueZ) -> None:
-        self.daemon = daemon
-
-    @property
-    def subscribed(self) -> bool:
-        return self.daemon.subscribed.is_set()
-
-    async def notify(self, packet: bytes) -> None:
-        self.daemon.notify(packet)
-        await asyncio.sleep(0)
-
-
 @dataclass
 class HostScene:
     """An agent on an emulated daemon."""
@@ -67,7 +52,7 @@ async def host_scene(directory: Path, bus: str, *, wait: bool = True) -> AsyncIt
         fake_bluez(bus, name=NAME, address=ADDRESS) as daemon,
         agent(directory, f'[strap]\naddress = "{ADDRESS}"', BlueZHost(sysfs=directory / "sys")) as rig,
     ):
-        wearer = Wearer(FakeStrap(daemon))
+        wearer = Wearer(daemon.strap)
         heart = asyncio.create_task(wearer.wear())
         scene = HostScene(rig, wearer, daemon)
         try:
@@ -120,7 +105,7 @@ def test_a_scan_refused_as_in_progress(
     async def story() -> None:
         async with host_scene(tmp_path, bus) as s:
             s.daemon.refuses["StartDiscovery"] = IN_PROGRESS
-            s.daemon.lose_link()
+            s.daemon.strap.lose_link()
             took_s = await s.subscribed()
         assert lost(s.rig, s.wearer) == 0
         assert took_s < 90
@@ -139,7 +124,7 @@ def test_a_scan_that_died(tmp_path: Path, bus: str, caplog: pytest.LogCaptureFix
     async def story() -> None:
         async with host_scene(tmp_path, bus) as s:
             s.daemon.deaf = True
-            s.daemon.lose_link()
+            s.daemon.strap.lose_link()
             noticed_s = await until(lambda: "it hears nothing" in caplog.text, every_s=0.1)
             took_s = noticed_s + await s.subscribed()
         assert lost(s.rig, s.wearer) == 0
@@ -161,7 +146,7 @@ def test_a_strap_that_is_heard_and_does_not_answer(
         async with host_scene(tmp_path, bus) as s:
             s.daemon.reports_once = True
             s.daemon.ignores.add("Connect")
-            s.daemon.lose_link()
+            s.daemon.strap.lose_link()
             attempts = s.daemon.calls.count("Connect")
             gaps_s = [await s.connects(attempts + number) for number in range(1, 8)]
             s.daemon.ignores.clear()
@@ -182,7 +167,7 @@ def test_a_strap_that_is_heard_and_does_not_answer(
 def test_a_daemon_killed(tmp_path: Path, bus: str, caplog: pytest.LogCaptureFixture, note_fault: NoteFault) -> None:
     async def story() -> None:
         async with host_scene(tmp_path, bus) as s, fake_bluez(bus, name=NAME, address=ADDRESS, replace=True) as second:
-            s.wearer.strap = FakeStrap(second)
+            s.wearer.strap = second.strap
             took_s = await s.subscribed()
             await asyncio.sleep(20)
             assert lost_before_flush(s.rig, s.wearer) == 0
@@ -203,11 +188,11 @@ def test_an_agent_killed_with_its_link_up(
 ) -> None:
     async def story() -> None:
         async with fake_bluez(bus, name=NAME, address=ADDRESS) as daemon:
-            daemon.connect_to_nobody()
+            daemon.strap.connect_to_nobody()
             (tmp_path / "sys" / "class" / "bluetooth").mkdir(parents=True)
             host = BlueZHost(sysfs=tmp_path / "sys")
             async with agent(tmp_path, f'[strap]\naddress = "{ADDRESS}"', host):
-                took_s = await until(daemon.subscribed.is_set)
+                took_s = await until(lambda: daemon.strap.subscribed)
         assert took_s < 5
         note_fault(
             fault="agent killed with its link up, and started again",

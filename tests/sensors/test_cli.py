@@ -43,7 +43,7 @@ def served(bus: str) -> Iterator[None]:
             ready.set()
             while not stop.is_set():
                 await asyncio.sleep(0.1)
-                _beat(daemon)
+                await _beat(daemon)
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()
@@ -55,9 +55,9 @@ def served(bus: str) -> Iterator[None]:
         thread.join()
 
 
-def _beat(daemon: FakeBlueZ) -> None:
-    if daemon.subscribed.is_set():
-        daemon.notify(bytes.fromhex("063c"))
+async def _beat(daemon: FakeBlueZ) -> None:
+    if daemon.strap.subscribed:
+        await daemon.strap.notify(bytes.fromhex("063c"))
 
 
 def run(*arguments: object) -> int:

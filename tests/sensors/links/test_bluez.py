@@ -62,15 +62,15 @@ async def strap_on(bus: str) -> AsyncIterator[FakeBlueZ]:
 
 
 async def beat(daemon: FakeBlueZ, bpm: int) -> None:
-    await asyncio.wait_for(daemon.subscribed.wait(), 5)
-    daemon.notify(bytes([6, bpm]))
+    await asyncio.wait_for(daemon.strap.wait_for_subscriber(), 5)
+    await daemon.strap.notify(bytes([6, bpm]))
 
 
 async def test_a_strap_is_found_held_and_taken_up_again(bus: str, host: BlueZHost, linked: Link) -> None:
     async with strap_on(bus) as daemon, linked(host, [STRAP]) as run:
         await beat(daemon, 60)
         await until(lambda: run.values() == [60])
-        daemon.lose_link()
+        daemon.strap.lose_link()
         await beat(daemon, 61)
         await until(lambda: run.values() == [60, 61])
         assert run.status("heart_rate 1").reconnects == 1
@@ -80,7 +80,7 @@ async def test_a_link_that_a_killed_agent_left_open_is_closed_so_that_the_strap_
     bus: str, host: BlueZHost, linked: Link
 ) -> None:
     async with strap_on(bus) as daemon:
-        daemon.connect_to_nobody()
+        daemon.strap.connect_to_nobody()
         async with linked(host, [STRAP]) as run:
             await beat(daemon, 60)
             await until(lambda: run.values() == [60])
@@ -162,7 +162,7 @@ async def test_a_daemon_that_is_restarted_costs_the_link_and_no_restart_of_the_a
         async with strap_on(bus) as daemon:
             await beat(daemon, 60)
             await until(lambda: run.values() == [60])
-            daemon.lose_link()  # what bleak hears of a daemon that ends in good order
+            daemon.strap.lose_link()  # what bleak hears of a daemon that ends in good order
         async with strap_on(bus) as daemon:
             await beat(daemon, 61)
             await until(lambda: run.values() == [60, 61], timeout_s=10)
@@ -201,7 +201,7 @@ async def test_a_scan_that_died_without_a_word_is_noticed_and_mended(
     async with strap_on(bus) as daemon:
         daemon.deaf = True
         async with linked(host, [STRAP]) as run:
-            await asyncio.wait_for(daemon.subscribed.wait(), 10)
+            await asyncio.wait_for(daemon.strap.wait_for_subscriber(), 10)
             await beat(daemon, 60)
             await until(lambda: run.values() == [60])
     assert "it hears nothing; next: power cycle" in caplog.text
@@ -259,7 +259,7 @@ async def test_links_that_all_break_as_soon_as_they_are_up_mean_a_lost_bond(
     bus: str, host: BlueZHost, linked: Link
 ) -> None:
     async with strap_on(bus) as daemon:
-        daemon.bond()
+        daemon.strap.bond()
         daemon.breaks = True
         async with linked(host, [SensorConfig(Role.HEART_RATE, ADDRESS, bonded=True)]) as run:
             await until(lambda: run.status("heart_rate 1").cause is Cause.BOND_LOST, timeout_s=10)
