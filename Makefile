@@ -14,7 +14,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-arm test-vm bench bench-peers reliability bundles fuzz-profiles compare-profiles lint clean
+.PHONY: help demo test test-arm test-vm bench bench-peers reliability network bundles fuzz-profiles compare-profiles lint clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,10 @@ bench: $(DEV)/installed ## what a second of replay costs here
 reliability: $(DEV)/installed ## a simulated day, twelve sensors, and every fault: writes docs/reliability.md
 	$(call packages,command -v dbus-daemon,dbus-daemon)
 	OPENBLAS_NUM_THREADS=1 $(DEV)/bin/python -m tests.reliability $(ARGS)
+
+network: $(DEV)/installed ## every way a broker or the way to it fails: writes docs/network.md (root)
+	$(call packages,command -v mosquitto && command -v iptables,mosquitto iptables)
+	$(DEV)/bin/python -m tests.network
 
 fuzz-profiles: $(PROFILES)/installed ## coverage-guided fuzzing of what reads bytes from the air
 	$(PROFILES)/bin/python -m tests.fuzz $(ARGS)

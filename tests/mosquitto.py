@@ -32,13 +32,20 @@ def program(name: str) -> str:
 def mosquitto(directory: Path, *, port: int | None = None, settings: str = "allow_anonymous true\n") -> Iterator[int]:
     """Run the broker; gives its port, a free one unless named."""
     port = port or free_port()
+    with mosquitto_process(directory, port=port, settings=settings):
+        yield port
+
+
+@contextlib.contextmanager
+def mosquitto_process(directory: Path, *, port: int, settings: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the broker; gives the process, which may be killed."""
     config = directory / "mosquitto.conf"
     # `user`: as root it would drop to an account that cannot read the test's folder; for anyone else it means nothing.
     config.write_text(f"listener {port} 127.0.0.1\nuser root\nlog_dest stderr\nlog_type error\n{settings}")
     with subprocess.Popen([program("mosquitto"), "-c", config]) as broker:
         try:
             _wait_until_open(port, broker)
-            yield port
+            yield broker
         finally:
             broker.terminate()
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,14 +21,15 @@ from random import Random
 from typing import Any, TypeVar
 
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt import MQTTException
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.broker import BrokerConfig, read_password, tls_context
 from edge_agent.sync.topics import OFFLINE, ONLINE, Topics
-from edge_agent.sync.trouble import NO_ANSWER, Trouble, of_end, of_error, of_refusal
+from edge_agent.sync.trouble import NO_ANSWER, NO_MQTT, UNACKNOWLEDGED, Trouble, of_end, of_error, of_refusal
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +39,10 @@ KEEPALIVE_S = 30
 # How long a broker may take for its CONNACK: twice what it takes where each way is 2 s long. Some of those that do not
 # know MQTT 5 never answer, and cost this once.
 ANSWER_S = 8.0
+
+# How long a broker may take to acknowledge a message, before a new connection is tried. A dead connection is noticed as
+# soon, and one that stands is not kept for a broker that answers pings alone.
+ACKNOWLEDGE_S = 60.0
 
 # How long a stop waits for the broker to take the news that the device is offline.
 GOODBYE_S = 2.0
@@ -85,20 +91,39 @@ class Received:
 
 
 class LostError(Exception):
-    """There is no connection, or it broke before the broker acknowledged."""
+    """There is no connection, or it ended before the broker acknowledged; the text says which."""
 
 
 class RefusedError(Exception):
     """The broker does not take this message; the text says why, and the remedy."""
 
 
+class _Client(mqtt.Client):
+    """paho's client, which may not die of what a broker sends without a word.
+
+    Attributes:
+        on_broken: called when it did; the connection is of no use then.
+    """
+
+    on_broken: Callable[[], None]
+
+    def loop_forever(self, timeout: float = 1.0, retry_first_connection: bool = False) -> MQTTErrorCode:  # noqa: FBT001, FBT002 - as the base class has it
+        """What the client's thread does."""
+        try:
+            return super().loop_forever(timeout, retry_first_connection)
+        except (MQTTException, LookupError, ValueError, TypeError, struct.error) as error:
+            log.debug("broker: it sent what cannot be read: %r", error)
+            self.on_broken()
+            return MQTTErrorCode.MQTT_ERR_PROTOCOL
+
+
 @dataclass(eq=False)
 class _Link:
     """One connection, from the attempt to its end."""
 
-    client: mqtt.Client
+    client: _Client
     answered: asyncio.Future[tuple[ReasonCode, Properties | None]]
-    ended: asyncio.Future[ReasonCode]
+    ended: asyncio.Future[Trouble]
     acknowledgements: dict[int, asyncio.Future[ReasonCode]] = field(default_factory=dict)
     max_packet_bytes: int | None = None
 
@@ -107,12 +132,13 @@ class _Link:
         if waiting := self.acknowledgements.pop(message_id, None):
             _settle(waiting, reason)
 
-    def end(self, reason: ReasonCode) -> None:
+    def end(self, trouble: Trouble) -> None:
         """The connection is over."""
-        _settle(self.ended, reason)
+        _settle(self.ended, trouble)
+        why = "it does not acknowledge it" if trouble is UNACKNOWLEDGED else "it ends the connection on it"
         for waiting in self.acknowledgements.values():
             if not waiting.done():
-                waiting.set_exception(LostError)
+                waiting.set_exception(LostError(why))
         self.acknowledgements.clear()
 
 
@@ -189,7 +215,8 @@ class Connection:
         """
         link = self._link
         if link is None:
-            raise LostError
+            msg = "there is no connection"
+            raise LostError(msg)
         size_bytes = len(payload) + len(topic.encode()) + len(correlation or b"") + _OVERHEAD_BYTES
         if link.max_packet_bytes is not None and size_bytes > link.max_packet_bytes:
             msg = f"it takes {link.max_packet_bytes} bytes at most, this has {size_bytes}; raise the broker's limit"
@@ -202,7 +229,11 @@ class Connection:
         # The acknowledgement comes through the event loop, so not before these lines.
         acknowledged = asyncio.get_running_loop().create_future()
         link.acknowledgements[message_id] = acknowledged
-        reason = await acknowledged
+        unanswered = asyncio.get_running_loop().call_later(ACKNOWLEDGE_S, self._end, link, UNACKNOWLEDGED)
+        try:
+            reason = await acknowledged
+        finally:
+            unanswered.cancel()
         if reason.is_failure:
             msg = f"it refuses what is published to {topic} ({reason}); allow it in the broker's access list"
             raise RefusedError(msg)
@@ -236,8 +267,11 @@ class Connection:
             return of_refusal(reason)
         link.max_packet_bytes = getattr(properties, "MaximumPacketSize", None)
         self._link = link
-        with contextlib.suppress(LostError, RefusedError):  # a broker that takes no birth may take summaries
-            await self.publish(self._topics.status, ONLINE, retain=True)
+        try:
+            with contextlib.suppress(RefusedError):  # a broker that takes no birth may take summaries
+                await self.publish(self._topics.status, ONLINE, retain=True)
+        except LostError:
+            return link.ended.result()
         log.info("broker: connected")
         self._failures, self._said = 0, None
         self._up.set()
@@ -246,7 +280,7 @@ class Connection:
         for callback in self._when_up:
             callback()
         await asyncio.wait([link.ended])  # which, unlike awaiting it, leaves it be when this is cancelled
-        return of_end(link.ended.result())
+        return link.ended.result()
 
     async def _leave(self, link: _Link) -> None:
         """End a connection, with the news that the device is offline where it still can be told."""
@@ -272,8 +306,8 @@ class Connection:
         five, three = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
         self._protocol = three if self._protocol is five else five
 
-    def _new_client(self) -> mqtt.Client:
-        client = mqtt.Client(
+    def _new_client(self) -> _Client:
+        client = _Client(
             CallbackAPIVersion.VERSION2,
             client_id=self._topics.client_id,
             protocol=self._protocol,
@@ -299,10 +333,14 @@ class Connection:
             loop.call_soon_threadsafe(link.acknowledge, mid, reason)
 
         def on_disconnect(_client: mqtt.Client, _data: object, _flags: object, reason: ReasonCode, _m: object) -> None:
-            loop.call_soon_threadsafe(self._end, link, reason)
+            loop.call_soon_threadsafe(self._end, link, of_end(reason))
+
+        def on_broken() -> None:
+            loop.call_soon_threadsafe(self._end, link, NO_MQTT)
 
         def on_message(client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
             acknowledge = partial(client.ack, message.mid, message.qos)
+            # A topic that is no UTF-8 raises, and is of a broker that is none.
             if handler := self._handlers.get(message.topic):
                 loop.call_soon_threadsafe(handler, _received(message, acknowledge))
             else:  # of an earlier subscription
@@ -312,12 +350,13 @@ class Connection:
         link.client.on_publish = on_publish
         link.client.on_message = on_message
         link.client.on_disconnect = on_disconnect
+        link.client.on_broken = on_broken
 
-    def _end(self, link: _Link, reason: ReasonCode) -> None:
+    def _end(self, link: _Link, trouble: Trouble) -> None:
         # At once, before anyone publishes over what is gone.
         self._link = None
         self._up.clear()
-        link.end(reason)
+        link.end(trouble)
 
 
 def _received(message: mqtt.MQTTMessage, acknowledge: Callable[[], object]) -> Received:

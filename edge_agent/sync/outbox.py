@@ -18,7 +18,8 @@ log = logging.getLogger(__name__)
 # the same athlete, so that their order stays; the other athletes' go on.
 SET_ASIDE_S = 3600.0
 
-# A broker of MQTT 3.1.1 cannot refuse a message, it ends the connection. Once may be an accident, and twice.
+# A broker of MQTT 3.1.1 cannot refuse a message, it ends the connection; others say nothing of it. Once may be an
+# accident, and twice.
 _BREAKS = 3
 
 
@@ -50,6 +51,7 @@ class OutboxSync:
         self._follow = follow
         self._loop = asyncio.get_running_loop()
         self._set_aside: dict[str, float] = {}  # athletes, until when
+        self._said: dict[str, str] = {}  # by athlete: why
         self._breaks: dict[int, int] = {}  # by message: connections in a row that ended with it
         self._queued = asyncio.Event()
         self._drained = asyncio.Event()
@@ -90,7 +92,7 @@ class OutboxSync:
             async with asyncio.timeout(pause_s):
                 await self._queued.wait()
         except TimeoutError:
-            log.info("outbox: what the broker refused is tried again")
+            log.debug("outbox: what the broker refused is tried again")
 
     async def _send(self, message: OutboxMessage) -> None:
         """Have a message acknowledged, or set its athlete's aside."""
@@ -102,20 +104,23 @@ class OutboxSync:
             await self._connection.connected()
             try:
                 await self._connection.publish(topic, payload)
-            except LostError:
+            except LostError as lost:
                 self._breaks[message.id] = breaks = self._breaks.get(message.id, 0) + 1
                 if breaks < _BREAKS:
                     continue
-                reason = f"it ends the connection on it; see the broker's log, and its limits ({len(payload)} bytes)"
+                reason = f"{lost}, {breaks} times in a row; see the broker's log, and its limits ({len(payload)} bytes)"
             except RefusedError as refused:
                 reason = str(refused)
             else:
                 if self._follow:
                     await self._follow(message, payload)
                 self._breaks.pop(message.id, None)
+                self._said.pop(message.athlete, None)
                 self._journal.acknowledge(message.id)
                 return
             self._breaks.pop(message.id, None)
-            log.error("broker: does not take a %s: %s. It waits in the outbox for an hour", message.kind, reason)
+            if reason not in self._said.values():
+                log.error("broker: does not take a %s: %s. It is tried again every hour", message.kind, reason)
+            self._said[message.athlete] = reason
             self._set_aside[message.athlete] = self._loop.time() + SET_ASIDE_S
             return

@@ -27,9 +27,14 @@ NO_ANSWER = Trouble(
     "`tls`, and whether it asks for this device's certificate"
 )
 
+UNACKNOWLEDGED = Trouble("it takes a message and does not acknowledge it; see the broker's log")
+
+NO_MQTT = Trouble("it sends what is not MQTT; check that `port` is that of an MQTT broker")
+
 # OpenSSL's X509_V_ERR_* numbers (verify(1)), as `SSLCertVerificationError.verify_code` has them.
+_NOT_YET_VALID = 9
 _CERTIFICATE = {
-    9: "its certificate is not valid yet; check the clock of this device",
+    _NOT_YET_VALID: "its certificate is not valid yet; check the clock of this device",
     10: "its certificate has expired; renew it",
     18: "its certificate is signed by itself; name it, or its authority, in `ca_file`",
     19: "its certificate's authority is not known here; name the authority in `ca_file`",
@@ -52,7 +57,8 @@ def of_error(error: OSError) -> Trouble:
     """Why no connection could be made."""
     if isinstance(error, ssl.SSLCertVerificationError):
         text = _CERTIFICATE.get(error.verify_code, f"its certificate is refused here ({error.verify_message})")
-        return Trouble(text, lasting=True)
+        # A device that boots without a clock gets the time within seconds of the network.
+        return Trouble(text, lasting=error.verify_code != _NOT_YET_VALID)
     if isinstance(error, ssl.SSLError):
         text = f"no encrypted connection ({error.reason or 'no reason given'}); check `port` and `tls`"
         return Trouble(text, lasting=True)

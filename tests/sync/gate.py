@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 _CONNACK = bytes.fromhex("2003000000")  # accepted, no properties (MQTT 5, section 3.2)
 _PUBACK_1 = bytes.fromhex("40020001")  # of the first message, the device's status (section 3.4)
+_PUBACK = 4  # type of a packet: the upper half of its first byte
 
 
 class Gate:
@@ -17,17 +18,29 @@ class Gate:
     Attributes:
         port: to connect to.
         leads_to: port of the broker behind it; None: to nobody, who takes one message and hangs up.
-        taken: connections of the latter kind that have handed over their message.
+        delay_s: how long what comes takes, each way.
+        withholds: whether acknowledgements of the broker behind it are dropped, from now on.
+        entered: connections so far.
+        taken: connections that have handed over their message to nobody.
     """
 
     def __init__(self) -> None:
         self.port = 0
         self.leads_to: int | None = None
+        self.delay_s = 0.0
+        self.withholds = False
+        self.entered = 0
         self.taken = 0
         self._connections: set[asyncio.Task[None]] = set()
 
+    @property
+    def empty(self) -> bool:
+        """Whether nobody is in it."""
+        return not self._connections
+
     async def enter(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection."""
+        self.entered += 1
         task = asyncio.current_task()
         assert task is not None
         self._connections.add(task)
@@ -54,17 +67,65 @@ class Gate:
         from_broker, to_broker = await asyncio.open_connection("127.0.0.1", port)
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(_copy(reader, to_broker))
-                tasks.create_task(_copy(from_broker, writer))
+                tasks.create_task(self._copy(_chunks(reader), to_broker))
+                tasks.create_task(self._copy(self._let_through(from_broker), writer))
         finally:
             to_broker.close()
 
+    async def _copy(self, source: AsyncIterator[bytes], target: asyncio.StreamWriter) -> None:
+        loop = asyncio.get_running_loop()
+        on_the_way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
 
-async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    while data := await source.read(65536):
-        target.write(data)
-        await target.drain()
-    target.close()
+        async def deliver() -> None:
+            with contextlib.suppress(ConnectionError):
+                while True:
+                    due_s, data = await on_the_way.get()
+                    await asyncio.sleep(max(due_s - loop.time(), 0.0))
+                    if not data:
+                        break
+                    target.write(data)
+                    await target.drain()
+            target.close()
+
+        delivery = asyncio.create_task(deliver())
+        try:
+            async for data in source:
+                on_the_way.put_nowait((loop.time() + self.delay_s, data))
+            on_the_way.put_nowait((loop.time() + self.delay_s, b""))
+            await delivery
+        finally:
+            delivery.cancel()
+
+    async def _let_through(self, source: asyncio.StreamReader) -> AsyncIterator[bytes]:
+        """What the broker says, but for acknowledgements that are withheld."""
+        pending = b""
+        async for data in _chunks(source):
+            if not self.withholds:
+                yield pending + data
+                pending = b""
+                continue
+            pending += data
+            while (size := _packet_size(pending)) is not None:
+                packet, pending = pending[:size], pending[size:]
+                if packet[0] >> 4 != _PUBACK:
+                    yield packet
+
+
+async def _chunks(source: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    with contextlib.suppress(ConnectionError):
+        while data := await source.read(65536):
+            yield data
+
+
+def _packet_size(data: bytes) -> int | None:
+    """Bytes of the first packet (MQTT 5, section 2.1.4); None when it is not complete."""
+    length = 0
+    for n, byte in enumerate(data[1:5]):
+        length |= (byte & 0x7F) << (7 * n)
+        if byte < 0x80:
+            size = 2 + n + length
+            return size if size <= len(data) else None
+    return None
 
 
 @asynccontextmanager

@@ -7,7 +7,6 @@ import logging
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
@@ -139,16 +138,6 @@ async def test_a_certificate_for_another_name_is_refused_unless_names_are_not_ch
         async with connecting(MqttConfig("localhost", port, tls=True, ca_file=ca)):
             await said(caplog, "is for another name; set `host`")
         await welcomed(MqttConfig("localhost", port, tls=True, ca_file=ca, check_server_name=False))
-
-
-async def test_an_expired_certificate_is_called_expired(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, authority: trustme.CA
-) -> None:
-    yesterday = datetime.now(UTC) - timedelta(days=1)
-    settings = tls_settings(tmp_path, authority.issue_cert("localhost", not_after=yesterday))
-    with mosquitto(tmp_path, settings=settings) as port:
-        async with connecting(MqttConfig("localhost", port, tls=True, ca_file=ca_file(tmp_path, authority))):
-            await said(caplog, "has expired; renew it")
 
 
 async def test_shows_its_own_certificate_to_a_broker_that_asks(

@@ -166,20 +166,6 @@ async def test_a_message_the_broker_refuses_waits_and_does_not_hold_up_other_ath
         assert caplog.text.count("does not take") == 1  # and is not asked again and again
 
 
-async def test_a_topic_that_is_denied_is_said_and_nothing_is_lost(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    rights = tmp_path / "acl"
-    rights.write_text("topic read #\ntopic write heartline/+/status\n")
-    settings = f"allow_anonymous true\nacl_file {rights}\n"
-    with Journal(tmp_path / "store") as journal, mosquitto(tmp_path, settings=settings) as port:
-        queue(journal, 1)
-        async with syncing(journal, MqttConfig("127.0.0.1", port)):
-            while "allow it in the broker's access list" not in caplog.text:
-                await asyncio.sleep(0.05)
-        assert len(journal.outbox()) == 1
-
-
 async def test_a_broker_that_ends_the_connection_on_a_message_is_not_fed_it_for_ever(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
