@@ -280,6 +280,7 @@ class Connection:
         for callback in self._when_up:
             callback()
         await asyncio.wait([link.ended])  # which, unlike awaiting it, leaves it be when this is cancelled
+        self._protocol = MQTTProtocolVersion.MQTTv5  # for what kept an answer back may have been the network
         return link.ended.result()
 
     async def _leave(self, link: _Link) -> None:
