@@ -20,7 +20,8 @@ from edge_agent.sync.topics import ONLINE
 Key = tuple[str, str, int]
 
 _WAIT_S = 20.0
-_POLLS = 200
+_POLL_S = 0.05
+_LAST = "heartline/backend/status"
 _FOR_EVER = 0xFFFFFFFF  # as session expiry interval (MQTT 5, section 3.1.2.11.2)
 
 
@@ -56,6 +57,7 @@ class Backend:
     ) -> None:
         self.online = False
         self._seen: Counter[Key] = Counter()
+        self._last = threading.Event()
         self._subscribed = threading.Semaphore(0)
         self._clients = [self._client(port, version, login) for port in ports]
 
@@ -70,13 +72,19 @@ class Backend:
             client.disconnect()
             client.loop_stop()
 
+    async def has(self, session_ids: Collection[str]) -> None:
+        """Wait until the summaries of these sessions have come."""
+        while self._count(session_ids).lost:
+            await asyncio.sleep(_POLL_S)
+
     async def count(self, session_ids: Collection[str]) -> Count:
-        """What became of the summaries of these sessions; what is on its way is waited for."""
-        for _ in range(_POLLS):
-            if not (count := self._count(session_ids)).lost:
-                break
-            await asyncio.sleep(_WAIT_S / _POLLS)
-        return count
+        """What became of the summaries of these sessions, of all that the brokers have."""
+        for client in filter(mqtt.Client.is_connected, self._clients):
+            self._last.clear()
+            client.publish(_LAST, qos=1)  # comes behind the others
+            while not self._last.is_set():
+                await asyncio.sleep(_POLL_S)
+        return self._count(session_ids)
 
     def _count(self, session_ids: Collection[str]) -> Count:
         seen = self._seen.copy()
@@ -112,6 +120,9 @@ class Backend:
 
     def _on_message(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
         _, device, kind = message.topic.split("/")
+        if message.topic == _LAST:
+            self._last.set()
+            return
         if kind == "status":
             self.online = message.payload == ONLINE
             return

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import uuid
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from tests.network.backend import Backend, backend
 from tests.network.case import Case, Row, World, noted
 from tests.network.simulated_time import simulated_loop
 from tests.store.samples import second
-from tests.sync.gate import gate
+from tests.sync.gate import Gate, gate
 from tests.sync.test_outbox import queue, syncing
 
 _HOST = "127.0.0.1"
@@ -34,10 +34,9 @@ _AT_RANDOM = ("-m", "statistic", "--mode", "random", "--probability", "0.3")
 
 async def broker_gone(folder: Path, *, hours: int = 72, sessions: int = 40) -> Row:
     """The broker stops, sessions are recorded, the device is started anew halfway; the broker comes back."""
-    port, loop = free_port(), simulated_loop()
+    port = free_port()
     # What a broker has to keep over its restarts: subscriptions and messages.
     settings = f"{_ANYBODY}persistence true\npersistence_location {folder}/\n"
-    config = MqttConfig(_HOST, port)
 
     async def days_pass(journal: Journal) -> list[str]:
         ids = []
@@ -49,20 +48,32 @@ async def broker_gone(folder: Path, *, hours: int = 72, sessions: int = 40) -> R
     with ExitStack() as until_gone, noted() as said:
         until_gone.enter_context(mosquitto(folder, port=port, settings=settings))
         with backend(port) as counted:
-            with Journal(folder / "store") as journal:
-                async with syncing(journal, config):
-                    await _connected(said)
-                    until_gone.close()
-                    loop.quiet_when(lambda: True)
-                    ids = await days_pass(journal)
-            with Journal(folder / "store") as journal:
-                async with syncing(journal, config) as sync:
-                    ids += await days_pass(journal)
-                    loop.quiet_when(lambda: False)
-                    with mosquitto(folder, port=port, settings=settings):
-                        recovered_s = await _time_of(sync.drained)
-                        count = await counted.count(ids)
+            async with _door(port) as door:
+                config = MqttConfig(_HOST, door.port)
+                with Journal(folder / "store") as journal:
+                    async with syncing(journal, config):
+                        await _connected(said)
+                        until_gone.close()
+                        await door.shut()
+                        ids = await days_pass(journal)
+                with Journal(folder / "store") as journal:
+                    async with syncing(journal, config) as sync:
+                        ids += await days_pass(journal)
+                        with mosquitto(folder, port=port, settings=settings):
+                            counted.listen()
+                            await door.open()
+                            recovered_s = await _time_of(sync.drained)
+                            count = await counted.count(ids)
     return Row(said, None, recovered_s, len(ids), count.lost, count.twice)
+
+
+@asynccontextmanager
+async def _door(port: int) -> AsyncIterator[Gate]:
+    """A gate to a broker; time may pass at once while nobody is in it."""
+    async with gate() as door:
+        door.leads_to = port
+        simulated_loop().quiet_when(lambda: door.empty)
+        yield door
 
 
 def _record(journal: Journal) -> str:
@@ -86,12 +97,11 @@ async def killed_before_it_acknowledges(folder: Path) -> Row:
     with ExitStack() as until_killed, noted() as said, Journal(folder / "store") as journal:
         broker = until_killed.enter_context(mosquitto_process(folder, port=port, settings=_ANYBODY))
         with backend(port) as counted:
-            async with gate() as door, syncing(journal, MqttConfig(_HOST, door.port)) as sync:
-                door.leads_to = port
+            async with _door(port) as door, syncing(journal, MqttConfig(_HOST, door.port)) as sync:
                 await _connected(said)
                 door.withholds = True
                 ids = queue(journal, 1)
-                await counted.count(ids)
+                await counted.has(ids)
                 door.leads_to, door.withholds = free_port(), False
                 broker.kill()
                 until_killed.close()
@@ -107,17 +117,16 @@ async def acknowledges_nothing(folder: Path, *, duration_s: float = 600.0) -> Ro
     """A broker that answers pings and hands messages on, and acknowledges none."""
     loop = simulated_loop()
     with mosquitto(folder) as port, backend(port) as counted, noted() as said, Journal(folder / "store") as journal:
-        async with gate() as door, syncing(journal, MqttConfig(_HOST, door.port)) as sync:
-            door.leads_to = port
+        async with _door(port) as door, syncing(journal, MqttConfig(_HOST, door.port)) as sync:
             await _connected(said)
             door.withholds = True
             began_s = loop.time()
             ids = queue(journal, 1)
-            await counted.count(ids)
+            await counted.has(ids)
             loop.quiet_when(lambda: True)  # it was handed on, and now nothing comes
             await _more_of(said)
             noticed_s = loop.time() - began_s
-            loop.quiet_when(lambda: False)
+            loop.quiet_when(lambda: door.empty)
             await asyncio.sleep(duration_s)
             door.withholds = False
             recovered_s = await _time_of(sync.drained)
@@ -147,9 +156,8 @@ async def other_server(folder: Path, *, duration_s: float = 86_400.0) -> Row:
     web = await asyncio.start_server(refuse, _HOST, 0)
     with mosquitto(folder) as port, backend(port) as counted, noted() as said, Journal(folder / "store") as journal:
         ids = queue(journal, 1)
-        async with web, gate() as door, syncing(journal, MqttConfig(_HOST, door.port)) as sync:
-            door.leads_to = web.sockets[0].getsockname()[1]
-            simulated_loop().quiet_when(lambda: door.empty)
+        web_port = web.sockets[0].getsockname()[1]
+        async with web, _door(web_port) as door, syncing(journal, MqttConfig(_HOST, door.port)) as sync:
             await asyncio.sleep(duration_s)
             door.leads_to = port
             recovered_s = await _time_of(sync.drained)
@@ -161,8 +169,8 @@ async def late(folder: Path, *, delay_s: float = 2.0) -> Row:
     """Everything takes a while, each way."""
     with mosquitto(folder) as port, backend(port) as counted, noted() as said, Journal(folder / "store") as journal:
         ids = queue(journal, 40)
-        async with gate() as door:
-            door.leads_to, door.delay_s = port, delay_s
+        async with _door(port) as door:
+            door.delay_s = delay_s
             async with syncing(journal, MqttConfig(_HOST, door.port)) as sync:
                 recovered_s = await _time_of(sync.drained)
             count = await counted.count(ids)

@@ -32,6 +32,7 @@ class Gate:
         self.entered = 0
         self.taken = 0
         self._connections: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
 
     @property
     def empty(self) -> bool:
@@ -49,11 +50,19 @@ class Gate:
         self._connections.discard(task)
         writer.close()
 
-    async def close(self) -> None:
-        """End the connections."""
+    async def open(self) -> None:
+        """Listen, at the same port as before."""
+        self._server = await asyncio.start_server(self.enter, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def shut(self) -> None:
+        """End the connections, and listen no more."""
+        assert self._server is not None
+        self._server.close()
         for task in self._connections:
             task.cancel()
         await asyncio.gather(*self._connections)
+        await self._server.wait_closed()
 
     async def _swallow(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(65536)  # CONNECT
@@ -132,11 +141,8 @@ def _packet_size(data: bytes) -> int | None:
 async def gate() -> AsyncIterator[Gate]:
     """A gate that leads nowhere yet."""
     made = Gate()
-    server = await asyncio.start_server(made.enter, "127.0.0.1", 0)
-    made.port = server.sockets[0].getsockname()[1]
+    await made.open()
     try:
         yield made
     finally:
-        server.close()
-        await made.close()
-        await server.wait_closed()
+        await made.shut()
