@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -38,13 +39,15 @@ def mosquitto(directory: Path, *, port: int | None = None, settings: str = "allo
 
 @contextlib.contextmanager
 def mosquitto_process(directory: Path, *, port: int, settings: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the broker; gives the process, which may be killed."""
+    """Run the broker; gives the process, which may be killed. Further listeners in `settings` are open as well then."""
     config = directory / "mosquitto.conf"
     # `user`: as root it would drop to an account that cannot read the test's folder; for anyone else it means nothing.
     config.write_text(f"listener {port} 127.0.0.1\nuser root\nlog_dest stderr\nlog_type error\n{settings}")
+    ports = [port, *map(int, re.findall(r"^listener (\d+)", settings, re.MULTILINE))]
     with subprocess.Popen([program("mosquitto"), "-c", config]) as broker:
         try:
-            _wait_until_open(port, broker)
+            for number in ports:
+                _wait_until_open(number, broker)
             yield broker
         finally:
             broker.terminate()
