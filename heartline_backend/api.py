@@ -23,8 +23,10 @@ from starlette.routing import Route
 from edge_agent.broker import read_secret
 from edge_agent.errors import ConfigError
 from heartline_backend.config import ApiConfig
+from heartline_backend.demand import TooFewWeeksError, demand
 from heartline_backend.errors import StoreError, StoreRefusedError
 from heartline_backend.export import plain_session
+from heartline_backend.ingest import now_utc
 from heartline_backend.load import weekly_load
 from heartline_backend.moments import parse_moment
 from heartline_backend.store.store import Store
@@ -58,6 +60,7 @@ def make_app(store: Store, zone: ZoneInfo, token: str | None) -> Starlette:
     answers = _Answers(store, zone)
     routes = {
         "/v1/athletes": answers.athletes,
+        "/v1/demand": answers.demand,
         "/v1/devices": answers.devices,
         "/v1/load": answers.load,
         "/v1/sessions": answers.sessions,
@@ -87,6 +90,14 @@ class _Answers:
     def devices(self, _request: Request) -> Response:
         with self._turn:
             return _json(self._store.devices())
+
+    def demand(self, _request: Request) -> Response:
+        with self._turn:
+            starts = self._store.starts()
+        try:
+            return _json(demand(starts, now_utc(), self._zone).plain())
+        except TooFewWeeksError as error:
+            raise HTTPException(404, str(error)) from error
 
     def load(self, request: Request) -> Response:
         with self._turn:

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -87,6 +88,11 @@ def _parser() -> argparse.ArgumentParser:
     devices.add_argument("--online", action="store_true", help="those that are online alone")
     devices.set_defaults(run=_devices)
 
+    demand = commands.add_parser(
+        "demand", help="how many sessions begin in which hour of this week, forecast from the weeks before it"
+    )
+    demand.set_defaults(run=_demand)
+
     export = commands.add_parser("export", help="write sessions to a file that other programs read")
     export.add_argument(
         "--format", choices=("csv", "json"), default="csv", help="json has all of each summary (default: csv)"
@@ -113,7 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--discard", action="store_true", help="delete them all")
     letters.set_defaults(run=_dead_letters)
 
-    for command in (athletes, sessions, load, devices, letters):
+    for command in (athletes, sessions, load, devices, demand, letters):
         command.add_argument("--json", action="store_true", help="print JSON")
     for command in commands.choices.values():
         command.add_argument(
@@ -253,6 +259,32 @@ def _devices(args: argparse.Namespace) -> int:
     said = {True: "online", False: "offline", None: "never said"}
     rows = [(d.device, said[d.online], _minute(d.since), d.sessions, _minute(d.last_received_at)) for d in devices]
     return _print_table(("device", "status", "since", "sessions", "last kept"), rows)
+
+
+def _demand(args: argparse.Namespace) -> int:
+    from heartline_backend.demand import HOURS, demand
+    from heartline_backend.ingest import now_utc
+
+    with _store(args) as store:
+        found = demand(store.starts(), now_utc(), _config(args).zone)
+    if args.json:
+        return _print_json(found.plain())
+    if found.mae is not None and found.baseline_mae is not None:
+        verdict = "better" if found.beats_the_baseline else "NO better: take last week's numbers"
+        print(
+            f"forecast from {found.weeks} weeks; over the last {found.scored_weeks} of them it was {found.mae:.2f} "
+            f"sessions per hour off, the same hour of the week before {found.baseline_mae:.2f}: {verdict}"
+        )
+    print("sessions that begin in each hour: the median, and what 8 of 10 lie between")
+    week = found.forecast
+    hours = [hour for hour in range(HOURS) if week.high[:, hour].any()]
+    rows = [
+        (f"{hour:02d}:00", *(f"{m:.0f} ({lo:.0f}-{hi:.0f})" if hi else "" for m, lo, hi in cells))
+        for hour in hours
+        for cells in [zip(week.middle[:, hour], week.low[:, hour], week.high[:, hour], strict=True)]
+    ]
+    days = [f"{found.monday + timedelta(days=day):%a %d %b}" for day in range(len(week.expected))]
+    return _print_table(("", *days), [*rows, ("all day", *(f"{day:.0f}" for day in week.expected.sum(axis=1)))])
 
 
 def _export(args: argparse.Namespace) -> int:

@@ -98,6 +98,18 @@ class Demand:
     baseline_mae: float | None
     inside: float | None
 
+    def plain(self) -> dict[str, object]:
+        """The same for JSON: the days by date, each with 24 numbers."""
+        told: dict[str, object] = {
+            name: getattr(self, name)
+            for name in ("monday", "weeks", "closed", "scored_weeks", "mae", "baseline_mae", "inside")
+        }
+        arrays = {name: getattr(self.forecast, name) for name in ("usual", "expected", "low", "middle", "high")}
+        days = [(self.monday + timedelta(days=day)).isoformat() for day in range(DAYS)]
+        for name, week in (*arrays.items(), ("baseline", self.baseline)):
+            told[name] = dict(zip(days, week.round(2).tolist(), strict=True))
+        return told
+
     @property
     def beats_the_baseline(self) -> bool | None:
         """Whether the forecast was better than the same hour of last week; None when no week is scored."""

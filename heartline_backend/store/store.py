@@ -225,6 +225,11 @@ class Store:
                 return
             after = (page[-1].started_at, str(page[-1].device), str(page[-1].session_id))
 
+    def starts(self) -> list[datetime]:
+        """When each session began, where that is known."""
+        rows = self._read("SELECT started_at FROM session WHERE time_trusted ORDER BY started_at")
+        return msgspec.convert([row["started_at"] for row in rows], list[datetime], strict=False)
+
     def devices(self) -> list[Device]:
         """Devices that were heard of."""
         rows = self._read(

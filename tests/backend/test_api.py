@@ -72,6 +72,7 @@ def test_what_is_kept_can_be_asked_for(file_store: Store) -> None:
         ("/v1/sessions?limit=1001", 400),
         ("/v1/sessions?limit=%C2%B2", 400),
         ("/v1/sessions?since=yesterday", 400),
+        ("/v1/demand", 404),
         ("/v1/nothing", 404),
         ("/", 404),
     ],

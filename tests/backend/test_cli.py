@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -128,3 +130,25 @@ def test_a_file_that_is_no_store_is_named(tmp_path: Path, capsys: pytest.Capture
     file.write_text("store.file = 'kept.sqlite3'")
     assert main(["athletes", "--config", str(file)]) == BAD_INPUT
     assert "move it away" in capsys.readouterr().err
+
+
+def test_demand_is_forecast_by_the_hour_and_compared_with_last_week(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "backend.toml"
+    file.write_text('timezone = "Europe/Berlin"\n')
+    assert main(["demand", "--config", str(file)]) == BAD_INPUT
+    assert "a forecast needs 2" in capsys.readouterr().err
+    now = datetime.now(ZoneInfo("Europe/Berlin"))
+    evening = now.replace(hour=18, minute=5) - timedelta(days=now.weekday())  # of this Monday
+    with open_store(StoreConfig(file=tmp_path / "heartline.sqlite3")) as store:
+        for week in range(1, 7):
+            at = evening - timedelta(weeks=week)
+            store.keep([message(a_summary(athlete=f"a{n}", started_at=at)) for n in range(8 + week % 2)], [], now)
+    assert main(["demand", "--config", str(file)]) == 0
+    printed = capsys.readouterr().out
+    assert "forecast from 6 weeks" in printed
+    assert re.search(r"^18:00    [89] \(", printed, re.MULTILINE)
+    assert main(["demand", "--config", str(file), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert max(told["baseline"][told["monday"]]) == 9
