@@ -16,7 +16,6 @@ from edge_agent.agent.clock import Clock
 from edge_agent.agent.recorder import AthleteRecorder, Recorder
 from edge_agent.agent.session import LiveSession
 from edge_agent.agent.status import FILE_NAME as STATUS
-from edge_agent.agent.target import Target
 from edge_agent.errors import JournalError
 from edge_agent.store.journal import Journal
 from edge_agent.sync.commands import (
@@ -93,7 +92,7 @@ class Commander:
                 return session.uuid
             case SetTarget():
                 athlete = self._recorded(command.athlete)
-                athlete.target = Target(command.heart_rate_bpm)
+                athlete.set_target(command.heart_rate_bpm)
                 self._journal.set_target(athlete.name, command.heart_rate_bpm)
                 return None
             case SyncNow():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from typing import Protocol
 from uuid import UUID
 
 from edge_agent.agent.activity import LiveActivity
@@ -27,8 +28,20 @@ from edge_agent.store.summary import Second
 
 log = logging.getLogger(__name__)
 
-# By athlete, UUID of the session, the last second of it, and what is done.
-OnSecond = Callable[[str, UUID | None, Second | None, str | None], None]
+
+class OnSecond(Protocol):
+    """Is told how it is with an athlete."""
+
+    def __call__(
+        self,
+        athlete: str,
+        session_id: UUID | None,
+        second: Second | None,
+        *,
+        activity: str | None,
+        recovery: Recovery | None,
+    ) -> None:
+        """Take the last second of a session, or that there is none; what is done, and how a recovery goes on."""
 
 
 class Recorder:
@@ -152,7 +165,7 @@ class Recorder:
         label = doing.label if doing and not doing.unknown else None
         session_id = athlete.session.uuid if athlete.session else None
         for callback in self._when_second:
-            callback(athlete.name, session_id, athlete.latest, label)
+            callback(athlete.name, session_id, athlete.latest, activity=label, recovery=athlete.recovery)
 
     def close(self) -> None:
         """End every session that there is."""
@@ -327,6 +340,12 @@ class AthleteRecorder:
     def start(self) -> None:
         """Have the next heart rate begin a session."""
         self._stopped = False
+
+    def set_target(self, heart_rate_bpm: float | None) -> None:
+        """Set the heart rate to come down to after an effort; None takes it away."""
+        self.target = Target(heart_rate_bpm)
+        if self.session is not None:
+            self.session.aim_at(heart_rate_bpm)
 
     def mark_lap(self, session: LiveSession) -> None:
         """End a lap of the session."""

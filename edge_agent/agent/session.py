@@ -7,7 +7,7 @@ from uuid import UUID
 
 from edge_agent.agent.clock import Clock
 from edge_agent.inference.activity import CurrentActivity
-from edge_agent.inference.models import RecoveryModel, WorkoutModel
+from edge_agent.inference.models import DEFAULT_TARGET_BPM, RecoveryModel, WorkoutModel
 from edge_agent.inference.recovery import Recovery
 from edge_agent.sensors.profiles.readings import Reading
 from edge_agent.signals.alignment import HeartRate, SecondGrid
@@ -106,6 +106,10 @@ class LiveSession:
     def add_activity(self, doing: CurrentActivity) -> None:
         """Take the answer to a window of acceleration; it is recorded with the next second that has none yet."""
         self._activities.append(doing)
+
+    def aim_at(self, target_bpm: float | None) -> None:
+        """Tell the time of recovery until another heart rate from now on; None: until the usual one."""
+        self._recoveries.aim_at(target_bpm or DEFAULT_TARGET_BPM)
 
     def mark_lap(self) -> int:
         """End a lap with the second that is not over yet; only once the session has begun.

@@ -77,6 +77,10 @@ class RecoveryForecaster:
         self._state = self._start
         self._forecast: dict[int, Quantiles] = {}
 
+    def aim_at(self, target_bpm: float | None) -> None:
+        """Tell the time until another heart rate from now on; None tells none."""
+        self._target_bpm = target_bpm
+
     def step(self, frame: Frame) -> Recovery | None:
         """Take in one second; None outside of recoveries, and while heart rate is missing in one."""
         second = self._stream.step(frame)

@@ -7,6 +7,7 @@ import uuid
 import msgspec
 
 from edge_agent.inference.forecast import Forecast
+from edge_agent.inference.recovery import Recovery
 
 SCHEMA = 1
 
@@ -29,6 +30,7 @@ class Live(msgspec.Struct, frozen=True):
         cadence_rpm: of one crank or one leg.
         power_w: mechanical.
         activity: what the athlete does, None where that is not known.
+        recovery: how the recovery from an effort goes on, None outside of one.
     """
 
     schema: int
@@ -43,3 +45,4 @@ class Live(msgspec.Struct, frozen=True):
     cadence_rpm: float | None = None
     power_w: float | None = None
     activity: str | None = None
+    recovery: Recovery | None = None

@@ -7,6 +7,7 @@ from datetime import UTC
 
 import msgspec
 
+from edge_agent.inference.recovery import Recovery
 from edge_agent.store.summary import Second
 from edge_agent.sync.clock import Clock
 from edge_agent.sync.connection import Connection
@@ -33,7 +34,15 @@ class LiveValues:
         self._clock = clock
         self._silent: set[str] = set()  # athletes of whom it was told that there is no heart rate
 
-    def show(self, athlete: str, session_id: uuid.UUID | None, second: Second | None, activity: str | None) -> None:
+    def show(
+        self,
+        athlete: str,
+        session_id: uuid.UUID | None,
+        second: Second | None,
+        *,
+        activity: str | None,
+        recovery: Recovery | None,
+    ) -> None:
         """Publish a second.
 
         Args:
@@ -41,6 +50,7 @@ class LiveValues:
             session_id: UUID of its session, None where none is recorded.
             second: what was recorded, None where nothing was.
             activity: what the athlete does, None where that is not known.
+            recovery: how a recovery goes on, None outside of one.
         """
         if second is None or second.heart_rate_bpm is None:
             if athlete in self._silent:
@@ -49,10 +59,12 @@ class LiveValues:
         else:
             self._silent.discard(athlete)
         called = self._disclosure.athlete(athlete)
-        live = self._live(called, session_id, second, activity)
+        live = self._live(called, session_id, second)
+        if live.heart_rate_bpm is not None:
+            live = msgspec.structs.replace(live, activity=activity, recovery=recovery)
         self._connection.publish_now(self._topics.live(called), msgspec.json.encode(live))
 
-    def _live(self, called: str, session_id: uuid.UUID | None, second: Second | None, activity: str | None) -> Live:
+    def _live(self, called: str, session_id: uuid.UUID | None, second: Second | None) -> Live:
         at = self._clock.now().astimezone(UTC).isoformat(timespec="milliseconds")
         now = Live(SCHEMA, called, at, self._clock.time_trusted(), session_id, None, None, {})
         if second is None:
@@ -67,5 +79,4 @@ class LiveValues:
             speed_mps=second.speed_mps,
             cadence_rpm=second.cadence_rpm,
             power_w=second.power_w,
-            activity=activity,
         )

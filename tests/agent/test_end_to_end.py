@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import json
 import os
 import re
 import signal
 import sqlite3
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import fmean
 
@@ -22,7 +24,11 @@ from edge_agent.agent.clock import SystemClock
 from edge_agent.demo.radio import VirtualRadio, virtual_radio
 from edge_agent.demo.simulation import StrapSecond
 from edge_agent.demo.strap import VirtualStrap
+from edge_agent.store.identifiers import uuid7
+from edge_agent.store.messages import Event
 from edge_agent.store.summary import Summary
+from edge_agent.sync.commands import Answer
+from edge_agent.sync.live import Live
 from tests.demo.virtual_room import until
 from tests.mosquitto import mosquitto, program
 
@@ -40,6 +46,7 @@ class Bench:
     strap: VirtualStrap
     config: Path
     store: Path
+    port: int
     subscriber: asyncio.subprocess.Process
 
     @asynccontextmanager
@@ -71,6 +78,26 @@ class Bench:
         line = await asyncio.wait_for(self.subscriber.stdout.readline(), 30)
         return msgspec.json.decode(line, type=Summary)
 
+    async def subscribed(self, *topics: str) -> asyncio.subprocess.Process:
+        """mosquitto's own client, subscribed to more; it prints topic and payload."""
+        options = [option for topic in topics for option in ("-t", topic)]
+        return await asyncio.create_subprocess_exec(
+            *("stdbuf", "-oL", program("mosquitto_sub"), "-p", str(self.port), "-q", "1", "-v", *options),
+            stdout=asyncio.subprocess.PIPE,
+        )
+
+    async def command(self, name: str) -> Answer:
+        """Have mosquitto's own client send a command and wait for the answer."""
+        with closing(sqlite3.connect(f"file:{self.store}/journal.sqlite3?mode=ro", uri=True)) as journal:
+            (device,) = journal.execute("SELECT id FROM device").fetchone()
+        content = {"schema": 1, "command": name, "command_id": str(uuid7(datetime.now(UTC)))}
+        asking = await asyncio.create_subprocess_exec(
+            *(program("mosquitto_rr"), "-p", str(self.port), "-V", "5", "-q", "1", "-W", "10"),
+            *("-t", f"heartline/{device}/command", "-e", "phone/answers", "-m", json.dumps(content)),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        return msgspec.json.decode((await asking.communicate())[0], type=Answer)
+
     async def no_further_summary(self) -> bool:
         assert self.subscriber.stdout is not None
         try:
@@ -90,6 +117,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
             config.write_text(
                 f'[strap]\nname = "{strap.name}"\n[athlete]\nname = "ada"\n'
                 f'[store]\ndirectory = "store"\n[mqtt]\nhost = "127.0.0.1"\nport = {port}\n'
+                'share = "live"\ncommands = ["lap"]\n'
             )
             subscriber = await asyncio.create_subprocess_exec(
                 *("stdbuf", "-oL", program("mosquitto_sub"), "-h", "127.0.0.1", "-p", str(port), "-q", "1"),
@@ -97,7 +125,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
                 stdout=asyncio.subprocess.PIPE,
             )
             try:
-                yield Bench(radio, strap, config, tmp_path / "store", subscriber)
+                yield Bench(radio, strap, config, tmp_path / "store", port, subscriber)
             finally:
                 subscriber.terminate()
                 await subscriber.communicate()
@@ -120,7 +148,12 @@ async def test_a_real_run_from_strap_to_broker(bench: Bench, data_root: Path) ->
     expected = heart_rates_of(run)[:600]
     async with bench.agent() as agent:
         await asyncio.wait_for(bench.strap.wait_for_subscriber(), 30)
-        await play(bench.strap, expected)
+        others = await bench.subscribed("heartline/+/event", "heartline/+/athlete/+/live")
+        hearing = asyncio.create_task(others.communicate())
+        playing = asyncio.create_task(play(bench.strap, expected))
+        await until(lambda: len(bench.journalled()) > 100, timeout_s=30)
+        lap = await bench.command("lap")
+        await playing
         agent.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(agent.wait(), 30) == 0
     summary = await bench.summary()
@@ -137,6 +170,17 @@ async def test_a_real_run_from_strap_to_broker(bench: Bench, data_root: Path) ->
         assert score.scored == pytest.approx(len(expected) - horizon_s, rel=2 * LOST_AT_MOST)
     assert [row[0] for row in bench.journalled()] == list(range(len(bench.journalled())))
     assert await bench.no_further_summary()
+    others.terminate()
+    told = [line.split(b" ", 1)[1] for line in (await hearing)[0].splitlines()]
+    live = [msgspec.json.decode(payload, type=Live) for payload in told if b"heart_rate_bpm" in payload]
+    events = [msgspec.json.decode(payload, type=Event) for payload in told if b"event_id" in payload]
+    assert (lap.done, str(lap.session_id)) == (True, summary.session_id)
+    assert [event.name for event in events] == ["session_started", "lap", "session_ended"]
+    assert summary.lap_ends_s == (events[1].t_s,)
+    assert len(live) == pytest.approx(len(expected), rel=2 * LOST_AT_MOST)  # after a delay the last second alone
+    assert {now.athlete for now in live} == {summary.athlete}
+    assert fmean(now.heart_rate_bpm for now in live if now.heart_rate_bpm) == pytest.approx(fmean(expected), abs=1)
+    assert (live[-1].session_id, live[-1].heart_rate_bpm) == (None, None)
 
 
 @pytest.mark.timeout(150)

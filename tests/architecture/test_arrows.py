@@ -47,7 +47,9 @@ ROOMS = {
     _INFERENCE: Room((_ERRORS, _SIGNALS), ("msgspec", "numpy")),
     _STORE: Room((_ERRORS, _SIGNALS, _INFERENCE), ("msgspec",)),
     f"{_STORE}.cli": Room(("edge_agent",)),
-    _SYNC: Room((_ERRORS, _BROKER, _CONFIG, f"{_INFERENCE}.forecast", _STORE), ("msgspec", "paho")),
+    _SYNC: Room(
+        (_ERRORS, _BROKER, _CONFIG, f"{_INFERENCE}.forecast", f"{_INFERENCE}.recovery", _STORE), ("msgspec", "paho")
+    ),
     _AGENT: Room((_ERRORS, _CONFIG, _PROFILES, _LINKS, _SIGNALS, _RECORDINGS, _INFERENCE, _STORE, _SYNC), ("msgspec",)),
     "edge_agent.demo": Room(("edge_agent",), ("amqtt", "bleak", "bumble", "msgspec", "numpy", "paho")),
     "edge_agent.cli": Room(("edge_agent",), ("msgspec",)),
