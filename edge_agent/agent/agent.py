@@ -124,7 +124,7 @@ async def _sync(
     disclosure = Disclosure(mqtt.share, None if mqtt.athlete_names else journal.pseudonym_key)
     connection = Connection(mqtt, topics, Random())  # noqa: S311 - of pauses, not of keys
     shown = HomeAssistant(connection, topics, disclosure, journal.shared_athletes) if mqtt.home_assistant else None
-    outbox = OutboxSync(journal, connection, topics, disclosure, follow=shown.follow if shown else None)
+    outbox = OutboxSync(journal, connection, topics, disclosure, clock, follow=shown.follow if shown else None)
     work = {"broker": connection.run, "outbox": outbox.run}
     if shown:
         work["home assistant"] = shown.run

@@ -16,6 +16,7 @@ import logging
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from random import Random
 from typing import Any, TypeVar
@@ -28,7 +29,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.broker import BrokerConfig, read_password, tls_context
-from edge_agent.sync.topics import OFFLINE, ONLINE, Topics
+from edge_agent.sync.topics import OFFLINE, ONLINE, PUBLISHED_AT, Topics
 from edge_agent.sync.trouble import NO_ANSWER, NO_MQTT, UNACKNOWLEDGED, Trouble, of_end, of_error, of_refusal
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ _PASSING_S = (1.0, 60.0)
 _LASTING_S = (30.0, 900.0)
 
 # Fixed header, length of the topic, message id and properties of a PUBLISH (MQTT 5, section 3.3): at most so much.
-_OVERHEAD_BYTES = 32
+_OVERHEAD_BYTES = 64
 
 
 _Result = TypeVar("_Result")
@@ -199,7 +200,13 @@ class Connection:
             self._link.client.publish(topic, payload, qos=0)
 
     async def publish(
-        self, topic: str, payload: bytes, *, retain: bool = False, correlation: bytes | None = None
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        retain: bool = False,
+        correlation: bytes | None = None,
+        published_at: datetime | None = None,
     ) -> None:
         """Return when the broker has acknowledged the message (QoS 1).
 
@@ -208,6 +215,7 @@ class Connection:
             payload: what.
             retain: whether the broker is to keep it.
             correlation: of the message that this one answers; told with MQTT 5.
+            published_at: now, where it is known; told with MQTT 5.
 
         Raises:
             LostError: it may or may not have it; publish again.
@@ -221,10 +229,11 @@ class Connection:
         if link.max_packet_bytes is not None and size_bytes > link.max_packet_bytes:
             msg = f"it takes {link.max_packet_bytes} bytes at most, this has {size_bytes}; raise the broker's limit"
             raise RefusedError(msg)
-        properties = None
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call] # paho leaves it untyped
         if correlation is not None:
-            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call] # paho leaves it untyped
             properties.CorrelationData = correlation
+        if published_at is not None:
+            properties.UserProperty = (PUBLISHED_AT, f"{published_at.timestamp():.3f}")
         message_id = link.client.publish(topic, payload, qos=1, retain=retain, properties=properties).mid
         # The acknowledgement comes through the event loop, so not before these lines.
         acknowledged = asyncio.get_running_loop().create_future()

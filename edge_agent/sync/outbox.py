@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from edge_agent.store.journal import Journal
 from edge_agent.store.messages import OutboxMessage
+from edge_agent.sync.clock import Clock
 from edge_agent.sync.connection import Connection, LostError, RefusedError
 from edge_agent.sync.disclosure import Disclosure
 from edge_agent.sync.topics import Topics
@@ -32,6 +33,7 @@ class OutboxSync:
         connection: Connection,
         topics: Topics,
         disclosure: Disclosure,
+        clock: Clock,
         *,
         follow: Callable[[OutboxMessage, bytes], Awaitable[None]] | None = None,
     ) -> None:
@@ -42,12 +44,14 @@ class OutboxSync:
             connection: to send over.
             topics: to send to.
             disclosure: what of a message is told.
+            clock: tells when a message is published.
             follow: called with each message that the broker has, and its payload, before it leaves the outbox.
         """
         self._journal = journal
         self._connection = connection
         self._topics = topics
         self._disclosure = disclosure
+        self._clock = clock
         self._follow = follow
         self._loop = asyncio.get_running_loop()
         self._set_aside: dict[str, float] = {}  # athletes, until when
@@ -102,8 +106,9 @@ class OutboxSync:
         topic, payload = self._topics.of(message.kind), self._disclosure.payload(message)
         while True:
             await self._connection.connected()
+            now = self._clock.now() if self._clock.time_trusted() else None
             try:
-                await self._connection.publish(topic, payload)
+                await self._connection.publish(topic, payload, published_at=now)
             except LostError as lost:
                 self._breaks[message.id] = breaks = self._breaks.get(message.id, 0) + 1
                 if breaks < _BREAKS:

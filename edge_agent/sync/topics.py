@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from edge_agent.store.messages import Kind
 
+# User property (MQTT 5) of what comes from the outbox: when it was published, in seconds since 1970.
+PUBLISHED_AT = "published-at"
+
 ONLINE, OFFLINE = b"online", b"offline"
 
 _OUTBOX = {Kind.SUMMARY: "session", Kind.EVENT: "event", Kind.TOMBSTONE: "forgotten"}

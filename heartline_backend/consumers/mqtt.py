@@ -30,6 +30,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge_agent.broker import read_password, tls_context
+from edge_agent.sync.topics import PUBLISHED_AT
 from edge_agent.sync.trouble import NO_ANSWER, Trouble, of_end, of_error, of_refusal
 from heartline_backend.config import SharedBrokerConfig
 from heartline_backend.consumers.base import Delivery
@@ -57,9 +58,6 @@ _STEADY_S = 10.0
 
 # First and longest pause between attempts to connect; what only a person can mend is not tried more often than that.
 _PAUSE_S = (1.0, 30.0)
-
-# By which a device says when it published, in seconds since 1970.
-PUBLISHED_AT = "published-at"
 
 _OLD = Trouble("it speaks no MQTT 5, whose shared subscriptions the workers need; see docs/backend.md", lasting=True)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from edge_agent.agent.clock import SystemClock
 from edge_agent.config import MqttConfig
 from edge_agent.store.journal import Journal
 from edge_agent.sync.connection import Connection
@@ -30,7 +31,7 @@ async def shown(journal: Journal, port: int) -> AsyncIterator[OutboxSync]:
     disclosure = Disclosure(MqttConfig("x").share, None)
     home_assistant = HomeAssistant(connection, topics, disclosure, journal.shared_athletes)
     async with asyncio.TaskGroup() as tasks:
-        sync = OutboxSync(journal, connection, topics, disclosure, follow=home_assistant.follow)
+        sync = OutboxSync(journal, connection, topics, disclosure, SystemClock(), follow=home_assistant.follow)
         running = [tasks.create_task(part) for part in (connection.run(), sync.run(), home_assistant.run())]
         yield sync
         for task in running:

@@ -15,6 +15,7 @@ import jsonschema
 import msgspec
 import pytest
 
+from edge_agent.agent.clock import SystemClock
 from edge_agent.config import MqttConfig, Share
 from edge_agent.store.journal import Journal
 from edge_agent.store.messages import SCHEMA, Event, Kind
@@ -40,12 +41,12 @@ def queue(journal: Journal, count: int, athlete: str = "ada") -> list[str]:
 
 
 @asynccontextmanager
-async def syncing(journal: Journal, config: MqttConfig) -> AsyncIterator[OutboxSync]:
+async def syncing(journal: Journal, config: MqttConfig, clock: SystemClock | None = None) -> AsyncIterator[OutboxSync]:
     topics = Topics(config.topic_prefix, journal.device_id)
     connection = Connection(config, topics, Random(1))  # noqa: S311
     disclosure = Disclosure(config.share, None if config.athlete_names else journal.pseudonym_key)
     async with asyncio.TaskGroup() as tasks:
-        sync = OutboxSync(journal, connection, topics, disclosure)
+        sync = OutboxSync(journal, connection, topics, disclosure, clock or SystemClock())
         running = [tasks.create_task(connection.run()), tasks.create_task(sync.run())]
         yield sync
         for task in running:
