@@ -31,10 +31,10 @@ def _program(name: str) -> str:
 
 
 @contextlib.contextmanager
-def postgresql() -> Iterator[str]:
+def postgresql(*options: str) -> Iterator[str]:
     """Run the server; gives a connection string without a database's name.
 
-    It does not wait for the disk: what is tested is who uses it, not PostgreSQL itself.
+    Without options of its own it does not wait for the disk: what is tested is who uses it, not PostgreSQL itself.
     """
     user = _NOBODY if os.geteuid() == 0 else None
     with tempfile.TemporaryDirectory(prefix="pg") as folder:  # short: the path of a socket has 107 characters at most
@@ -48,7 +48,16 @@ def postgresql() -> Iterator[str]:
             check=True,
             stdout=subprocess.DEVNULL,
         )
-        start = [_program("postgres"), "-D", f"{folder}/data", "-k", folder, "-c", "listen_addresses=", "-F"]
+        start = [
+            _program("postgres"),
+            "-D",
+            f"{folder}/data",
+            "-k",
+            folder,
+            "-c",
+            "listen_addresses=",
+            *(options or ["-F"]),
+        ]
         with (
             Path(folder, "log").open("wb") as log,
             subprocess.Popen(start, cwd=folder, user=user, stdout=log, stderr=log) as server,

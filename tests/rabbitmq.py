@@ -81,7 +81,7 @@ def rabbitmq_cluster(directory: Path, *, nodes: int = 3) -> Iterator[list[Node]]
 
 
 def _start(directory: Path, name: str, peers: list[str], home: Path, epmd_port: int) -> Node:
-    amqp_port, mqtt_port, metrics_port = free_port(), free_port(), free_port()
+    amqp_port, mqtt_port = free_port(), free_port()
     overlay = directory / "conf.d"
     overlay.mkdir(parents=True)
     (overlay / "10-deploy.conf").write_text(_without_its_places((_DEPLOY / "rabbitmq.conf").read_text()))
@@ -90,8 +90,6 @@ def _start(directory: Path, name: str, peers: list[str], home: Path, epmd_port: 
             [
                 f"listeners.tcp.default = 127.0.0.1:{amqp_port}",
                 f"mqtt.listeners.tcp.default = 127.0.0.1:{mqtt_port}",
-                f"prometheus.tcp.port = {metrics_port}",
-                "prometheus.tcp.ip = 127.0.0.1",
                 f"default_user = {USER}",
                 f"default_pass = {PASSWORD}",
                 *(f"cluster_formation.classic_config.nodes.{i} = {peer}" for i, peer in enumerate(peers, start=1)),
