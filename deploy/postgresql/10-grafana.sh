@@ -1,0 +1,7 @@
+#!/bin/sh
+# Run once by the image of PostgreSQL, when the database is made: a role that may only read, for the dashboard.
+set -eu
+psql --set ON_ERROR_STOP=1 --set password="$GRAFANA_DATABASE_PASSWORD" --username "$POSTGRES_USER" heartline <<'SQL'
+CREATE ROLE grafana LOGIN PASSWORD :'password';
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO grafana;
+SQL
