@@ -13,8 +13,12 @@ export PATH := $(PATH):/usr/sbin:/sbin
 # Someone else's environment must not leak into ours.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
+# What the backend's tests and its load run.
+BROKERS := command -v mosquitto && ls /usr/lib/postgresql/*/bin/initdb /usr/lib/rabbitmq/bin/rabbitmq-server
+BROKER_PACKAGES := mosquitto postgresql rabbitmq-server
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-arm test-vm bench bench-peers reliability network bundles fuzz-profiles compare-profiles lint clean
+.PHONY: help demo test test-arm test-vm bench bench-peers bench-backend reliability network bundles fuzz-profiles compare-profiles lint clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,9 +27,8 @@ demo: $(DEMO)/installed ## the whole way from a virtual strap to a summary at a 
 	$(DEMO)/bin/edge-agent demo $(ARGS)
 
 test: lint ## lint, types and every test but the emulated devices (make test-arm, test-vm)
-	$(call packages,command -v mosquitto && command -v mosquitto_sub && command -v dbus-daemon && command -v strace && \
-		ls /usr/lib/postgresql/*/bin/initdb /usr/lib/rabbitmq/bin/rabbitmq-server,\
-		mosquitto mosquitto-clients dbus-daemon strace postgresql rabbitmq-server)
+	$(call packages,$(BROKERS) && command -v mosquitto_sub && command -v dbus-daemon && command -v strace,\
+		$(BROKER_PACKAGES) mosquitto-clients dbus-daemon strace)
 	$(DEV)/bin/python -m pytest -m "not arm and not vm" $(ARGS)
 
 test-arm: $(DEV)/installed ## the built wheel on emulated arm64 devices (root)
@@ -57,6 +60,10 @@ compare-profiles: $(PROFILES)/installed ## the same bytes read by other people's
 
 bench-peers: $(DEV)/installed ## the same models run in other ways; writes docs/models/peers.md
 	$(DEV)/bin/python -m tests.peers
+
+bench-backend: $(DEV)/installed ## 2,000 simulated devices against brokers and PostgreSQL; writes docs/backend-load.md
+	$(call packages,$(BROKERS),$(BROKER_PACKAGES))
+	$(DEV)/bin/python -m tests.load $(ARGS)
 
 bundles: $(DEV)/installed ## the shipped bundles from models/, and docs/models/conversion.md; wants HEARTLINE_DATA
 	$(DEV)/bin/edge-convert all models --data $${HEARTLINE_DATA:-../shared/data} --out edge_agent/models \
