@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from itertools import islice
 from zoneinfo import ZoneInfo
@@ -25,15 +25,16 @@ from edge_agent.errors import ConfigError
 from heartline_backend.config import ApiConfig
 from heartline_backend.demand import TooFewWeeksError, demand
 from heartline_backend.errors import StoreError, StoreRefusedError
-from heartline_backend.export import plain_session
+from heartline_backend.export import plain
 from heartline_backend.ingest import now_utc
 from heartline_backend.load import weekly_load
 from heartline_backend.moments import parse_moment
+from heartline_backend.store.rows import Event, Session
 from heartline_backend.store.store import Store
 
 TOKEN_VARIABLE = "HEARTLINE_API_TOKEN"  # noqa: S105 - the name of one
 
-DEFAULT_SESSIONS, MAX_SESSIONS = 100, 1000
+DEFAULT_ROWS, MAX_ROWS = 100, 1000
 
 
 def read_token(config: ApiConfig) -> str | None:
@@ -62,6 +63,7 @@ def make_app(store: Store, zone: ZoneInfo, token: str | None) -> Starlette:
         "/v1/athletes": answers.athletes,
         "/v1/demand": answers.demand,
         "/v1/devices": answers.devices,
+        "/v1/events": answers.events,
         "/v1/load": answers.load,
         "/v1/sessions": answers.sessions,
         "/metrics": answers.metrics,
@@ -105,15 +107,10 @@ class _Answers:
             return _json(weekly_load(sessions, self._zone))
 
     def sessions(self, request: Request) -> Response:
-        asked = request.query_params
-        with self._turn:
-            sessions = self._store.sessions(
-                athlete=asked.get("athlete"),
-                device=asked.get("device"),
-                since=self._moment(asked.get("since")),
-                until=self._moment(asked.get("until")),
-            )
-            return _json([plain_session(session) for session in islice(sessions, _limit(asked.get("limit")))])
+        return self._page(request, self._store.sessions)
+
+    def events(self, request: Request) -> Response:
+        return self._page(request, self._store.events)
 
     def metrics(self, _request: Request) -> Response:
         with self._turn:
@@ -125,6 +122,17 @@ class _Answers:
         letters = Gauge("heartline_dead_letters_kept", "Messages that could not be kept otherwise", registry=registry)
         letters.set(standing.dead_letters)
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    def _page(self, request: Request, rows: Callable[..., Iterable[Session | Event]]) -> Response:
+        asked = request.query_params
+        with self._turn:
+            chosen = rows(
+                athlete=asked.get("athlete"),
+                device=asked.get("device"),
+                since=self._moment(asked.get("since")),
+                until=self._moment(asked.get("until")),
+            )
+            return _json([plain(row) for row in islice(chosen, _limit(asked.get("limit")))])
 
     def _moment(self, text: str | None) -> datetime | None:
         try:
@@ -147,9 +155,9 @@ def _guarded(answer: Callable[[Request], Response], token: str | None) -> Callab
 
 def _limit(text: str | None) -> int:
     if text is None:
-        return DEFAULT_SESSIONS
-    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:9]) <= MAX_SESSIONS:
-        raise HTTPException(400, f"`limit` is a number from 1 to {MAX_SESSIONS}")
+        return DEFAULT_ROWS
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:9]) <= MAX_ROWS:
+        raise HTTPException(400, f"`limit` is a number from 1 to {MAX_ROWS}")
     return int(text)
 
 

@@ -8,7 +8,7 @@ from typing import TextIO
 
 import msgspec
 
-from heartline_backend.store.rows import Session
+from heartline_backend.store.rows import Event, Session
 
 _COLUMNS = tuple(name for name in Session.__struct_fields__ if name != "payload")
 
@@ -31,19 +31,17 @@ def write_csv(sessions: Iterable[Session], file: TextIO) -> None:
         writer.writerow([plain[name] for name in _COLUMNS])
 
 
-def write_json(sessions: Iterable[Session], file: TextIO) -> None:
-    """An array with an object for each session: its device, when it was kept, and the summary as published."""
+def write_json(rows: Iterable[Session | Event], file: TextIO) -> None:
+    """An array with what `plain` tells of each."""
     separator = "[\n"
-    for session in sessions:
-        file.write(separator + msgspec.json.encode(plain_session(session)).decode())
+    for row in rows:
+        file.write(separator + msgspec.json.encode(plain(row)).decode())
         separator = ",\n"
     file.write("\n]\n" if separator == ",\n" else "[]\n")
 
 
-def plain_session(session: Session) -> dict[str, object]:
-    """What is told of a session: its device, when it was kept, and the summary as published."""
-    return {
-        "device": str(session.device),
-        "received_at": session.received_at,
-        "summary": msgspec.Raw(session.payload.encode()),
-    }
+def plain(row: Session | Event) -> dict[str, object]:
+    """Its device, when it was kept, and the summary or event as published."""
+    published = "summary" if isinstance(row, Session) else "event"
+    payload = msgspec.Raw(row.payload.encode())
+    return {"device": str(row.device), "received_at": row.received_at, published: payload}

@@ -46,6 +46,32 @@ class Session(msgspec.Struct, frozen=True):
     payload: str
 
 
+class Event(msgspec.Struct, frozen=True):
+    """Something that happened while recording.
+
+    Attributes:
+        device: that told it.
+        event_id: given by the device.
+        athlete: label of whom it concerns.
+        session_id: that it happened in, None outside of any.
+        at: UTC.
+        time_trusted: whether the device knew the time then.
+        name: what happened.
+        received_at: when it was kept, UTC, by this server's clock.
+        payload: JSON of the event as published.
+    """
+
+    device: uuid.UUID
+    event_id: uuid.UUID
+    athlete: str
+    session_id: uuid.UUID | None
+    at: datetime
+    time_trusted: bool
+    name: str
+    received_at: datetime
+    payload: str
+
+
 class Athlete(msgspec.Struct, frozen=True):
     """An athlete of a device.
 

@@ -8,13 +8,10 @@ in any way.
 from __future__ import annotations
 
 import hashlib
-import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from operator import itemgetter
-from types import TracebackType
-from typing import Any, Self
 
 import msgspec
 
@@ -23,7 +20,8 @@ from heartline_backend.errors import StoreError
 from heartline_backend.messages import EventMessage, Message, SessionMessage, StatusMessage, TombstoneMessage
 from heartline_backend.store.database import Database, Value
 from heartline_backend.store.migrations import migrate
-from heartline_backend.store.rows import Athlete, DeadLetter, Device, Session, Standing
+from heartline_backend.store.reader import Reader
+from heartline_backend.store.rows import DeadLetter
 
 # Of dead letters the newest so many are kept: with 16 KiB each, at most 164 MB.
 MAX_DEAD_LETTERS = 10_000
@@ -31,8 +29,6 @@ MAX_DEAD_LETTERS = 10_000
 # How long after a tombstone a message of before may still come, where no clock tells: it was under way, or in the hands
 # of a worker that went down and is back by the next day.
 STRAGGLERS = timedelta(days=1)
-
-_PAGE_ROWS = 2000
 
 _UPSERT_SESSION = """
     INSERT INTO session (device, session_id, revision, athlete, started_at, time_trusted, historical, interrupted,
@@ -93,7 +89,7 @@ class Outcome:
     forgotten: int
 
 
-class Store:
+class Store(Reader):
     """Everything that is kept; used by one thread at a time."""
 
     def __init__(self, database: Database) -> None:
@@ -102,22 +98,12 @@ class Store:
         Raises:
             StoreError: it cannot be used; `StoreAwayError` when it may be, later.
         """
-        self._db = database
+        super().__init__(database)
         try:
             migrate(database)
         except StoreError:
             database.close()
             raise
-
-    def __enter__(self) -> Self:
-        """Use it."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close it."""
-        self._db.close()
 
     def keep(self, messages: Sequence[Message], letters: Sequence[DeadLetter], now: datetime) -> Outcome:
         """Keep a batch, all or nothing; when this returns it is on the disk.
@@ -182,90 +168,11 @@ class Store:
                 deleted += self._delete(name, athlete, but_after=None)
         return deleted
 
-    def athletes(self) -> list[Athlete]:
-        """Who has sessions here, device by device."""
-        rows = self._read(
-            "SELECT device, athlete, count(*) AS sessions, sum(recorded_s) AS recorded_s, "
-            "max(started_at) AS last_started_at FROM session GROUP BY device, athlete ORDER BY athlete, device"
-        )
-        return msgspec.convert(rows, list[Athlete], strict=False)
-
-    def sessions(
-        self,
-        *,
-        athlete: str | None = None,
-        device: str | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-    ) -> Iterator[Session]:
-        """Sessions by their start, read page by page.
-
-        Args:
-            athlete: whose.
-            device: from which.
-            since: first start, inclusive.
-            until: last start, exclusive.
-        """
-        filters: dict[str, Value] = {"athlete = %s": athlete, "device = %s": device}
-        filters |= {"started_at >= %s": since, "started_at < %s": until}
-        given = {text: value for text, value in filters.items() if value is not None}
-        after: tuple[Value, ...] = (datetime.min.replace(tzinfo=UTC), str(uuid.UUID(int=0)), str(uuid.UUID(int=0)))
-        while True:
-            rows = self._read(
-                "SELECT device, session_id, revision, athlete, started_at, time_trusted, historical, interrupted, "  # noqa: S608 - texts of ours
-                "duration_s, recorded_s, heart_rate_min_bpm, heart_rate_mean_bpm, heart_rate_max_bpm, received_at, "
-                "CAST(payload AS TEXT) AS payload FROM session "
-                f"WHERE {' AND '.join(['(started_at, device, session_id) > (%s, %s, %s)', *given])} "
-                "ORDER BY started_at, device, session_id LIMIT %s",
-                [*after, *given.values(), _PAGE_ROWS],
-            )
-            page = msgspec.convert(rows, list[Session], strict=False)
-            yield from page
-            if len(page) < _PAGE_ROWS:
-                return
-            after = (page[-1].started_at, str(page[-1].device), str(page[-1].session_id))
-
-    def starts(self) -> list[datetime]:
-        """When each session began, where that is known."""
-        rows = self._read("SELECT started_at FROM session WHERE time_trusted ORDER BY started_at")
-        return msgspec.convert([row["started_at"] for row in rows], list[datetime], strict=False)
-
-    def devices(self) -> list[Device]:
-        """Devices that were heard of."""
-        rows = self._read(
-            "SELECT device, online, since, coalesce(sessions, 0) AS sessions, last_received_at FROM "
-            "(SELECT device FROM device_status UNION SELECT device FROM session) AS known "
-            "LEFT JOIN device_status USING (device) LEFT JOIN (SELECT device, count(*) AS sessions, "
-            "max(received_at) AS last_received_at FROM session GROUP BY device) AS told USING (device) ORDER BY device"
-        )
-        return msgspec.convert(rows, list[Device], strict=False)
-
-    def standing(self) -> Standing:
-        """How things stand; quick enough to be asked every few seconds."""
-        rows = self._read(
-            "SELECT coalesce(sum(CASE WHEN online THEN 1 ELSE 0 END), 0) AS online, "
-            "coalesce(sum(CASE WHEN online THEN 0 ELSE 1 END), 0) AS offline, "
-            "(SELECT count(*) FROM dead_letter) AS dead_letters FROM device_status"
-        )
-        return msgspec.convert(rows[0], Standing, strict=False)
-
-    def dead_letters(self) -> list[DeadLetter]:
-        """What could not be kept, the oldest first."""
-        rows = self._read(
-            "SELECT letter_id, received_at, device, topic, reason, size_bytes, payload FROM dead_letter "
-            "ORDER BY letter_id"
-        )
-        return msgspec.convert(rows, list[DeadLetter], strict=False)
-
     def discard_letters(self, letters: Sequence[DeadLetter]) -> None:
         """Forget dead letters."""
         with self._db.transaction():
             rows = [(str(letter.letter_id),) for letter in letters]
             self._db.execute_many("DELETE FROM dead_letter WHERE letter_id = %s", rows)
-
-    def _read(self, sql: str, values: Sequence[Value] = ()) -> list[dict[str, Any]]:
-        with self._db.transaction(writing=False):
-            return self._db.execute(sql, values)
 
     def _bury(self, tombstone: TombstoneMessage, now: datetime) -> bool:
         """Forget an athlete; gives whether that was new."""

@@ -60,6 +60,7 @@ def test_what_is_kept_can_be_asked_for(file_store: Store) -> None:
         status, sessions = ask(f"{url}/v1/sessions?athlete=ada&since=2026-03-04&limit=2")
         assert status == 200
         assert [s["summary"]["started_at"] for s in sessions] == [s.started_at for s in summaries[2:4]]
+        assert ask(f"{url}/v1/events?athlete=ada") == (200, [])
         metrics = ask(f"{url}/metrics")[1]
     assert 'heartline_devices{status="online"} 1.0' in metrics
     assert "heartline_dead_letters_kept 0.0" in metrics

@@ -14,11 +14,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from edge_agent.store.identifiers import uuid7
-from heartline_backend.cli import BAD_INPUT, FAILED, main
+from heartline_backend.cli import BAD_INPUT, main
 from heartline_backend.config import StoreConfig
+from heartline_backend.store.cli import FAILED
 from heartline_backend.store.open import open_store
 from heartline_backend.store.rows import DeadLetter
-from tests.backend.samples import DEVICE, NOON, OTHER_DEVICE, a_summary, delivery, message
+from tests.backend.samples import DEVICE, NOON, OTHER_DEVICE, a_summary, an_event, delivery, message
 
 
 @pytest.fixture
@@ -32,6 +33,7 @@ def config(tmp_path: Path) -> str:
             message(a_summary(athlete="=bo\x1b[2J", started_at=NOON + timedelta(days=1))),
             message(a_summary(), device=OTHER_DEVICE),
             message(b"online", name="status"),
+            message(an_event()),
         ]
         payload = delivery(a_summary(athlete="late")).payload
         topic = delivery(a_summary()).topic
@@ -43,7 +45,7 @@ def config(tmp_path: Path) -> str:
 def test_tables_are_printed_and_what_comes_from_outside_cannot_move_the_cursor(
     config: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for command in ("athletes", "sessions", "load", "devices", "dead-letters"):
+    for command in ("athletes", "sessions", "events", "load", "devices", "dead-letters"):
         assert main([command, "--config", config]) == 0
     printed = capsys.readouterr().out
     assert "\x1b" not in printed
@@ -54,7 +56,14 @@ def test_tables_are_printed_and_what_comes_from_outside_cannot_move_the_cursor(
 
 
 def test_json_is_printed_for_programs(config: str, capsys: pytest.CaptureFixture[str]) -> None:
-    for command, count in (("athletes", 3), ("sessions", 3), ("load", 3), ("devices", 2), ("dead-letters", 1)):
+    for command, count in (
+        ("athletes", 3),
+        ("sessions", 3),
+        ("events", 1),
+        ("load", 3),
+        ("devices", 2),
+        ("dead-letters", 1),
+    ):
         assert main([command, "--config", config, "--json"]) == 0
         assert len(json.loads(capsys.readouterr().out)) == count
     assert main(["devices", "--online", "--config", config, "--json"]) == 0

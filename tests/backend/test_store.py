@@ -15,6 +15,7 @@ from edge_agent.store.identifiers import uuid7
 from heartline_backend.config import StoreConfig
 from heartline_backend.errors import StoreError
 from heartline_backend.messages import Message
+from heartline_backend.store import reader
 from heartline_backend.store import store as store_module
 from heartline_backend.store.migrations import VERSION
 from heartline_backend.store.open import open_store
@@ -151,7 +152,7 @@ def test_a_tombstone_takes_the_dead_letters_of_its_device_since_whose_they_are_c
 
 
 def test_sessions_are_read_page_by_page_and_can_be_chosen(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_module, "_PAGE_ROWS", 3)
+    monkeypatch.setattr(reader, "_PAGE_ROWS", 3)
     starts = [NOON + timedelta(hours=hour // 2) for hour in range(10)]  # two at a time
     for index, started_at in enumerate(starts):
         keep(store, message(a_summary(athlete=f"a{index % 2}", started_at=started_at)))
@@ -160,6 +161,20 @@ def test_sessions_are_read_page_by_page_and_can_be_chosen(store: Store, monkeypa
     assert len(list(store.sessions(device=OTHER_DEVICE))) == 0
     chosen = store.sessions(since=NOON + timedelta(hours=1), until=NOON + timedelta(hours=3))
     assert [session.started_at.hour for session in chosen] == [13, 13, 14, 14]
+
+
+def test_events_are_given_back_as_they_were_published(store: Store) -> None:
+    event = an_event(at=NOON + timedelta(minutes=1))
+    keep(store, message(event), message(an_event(athlete="bo")))
+    (kept,) = store.events(athlete="ada")
+    assert (str(kept.event_id), kept.at, kept.name, kept.session_id) == (
+        event.event_id,
+        NOON + timedelta(minutes=1),
+        "lap",
+        None,
+    )
+    assert '"detail"' in kept.payload
+    assert len(list(store.events(until=NOON + timedelta(minutes=1)))) == 1
 
 
 def test_a_batch_is_kept_as_a_whole_or_not_at_all(store: Store) -> None:
