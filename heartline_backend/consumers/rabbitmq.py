@@ -21,10 +21,18 @@ from typing import Self
 
 import pika
 from pika.adapters.blocking_connection import BlockingChannel
-from pika.exceptions import AMQPError, ChannelClosedByBroker, ProbableAccessDeniedError, ProbableAuthenticationError
+from pika.adapters.utils.connection_workflow import AMQPConnectorException, AMQPConnectorStackTimeout
+from pika.exceptions import (
+    AMQPError,
+    ChannelClosedByBroker,
+    IncompatibleProtocolError,
+    ProbableAccessDeniedError,
+    ProbableAuthenticationError,
+)
 from pika.spec import Basic, BasicProperties
 
 from edge_agent.broker import read_password, tls_context
+from edge_agent.sync.trouble import of_error
 from heartline_backend.config import RabbitMqConfig
 from heartline_backend.consumers.base import Delivery
 from heartline_backend.messages import shared_topics, status_topic
@@ -49,6 +57,9 @@ _PAUSES_S = (1.0, 30.0)
 
 _PRECONDITION_FAILED, _ACCESS_REFUSED = 406, 403
 
+# What pika raises for a connection that cannot be made or is gone; its connector's errors are no AMQPErrors.
+_BROKEN = (AMQPError, AMQPConnectorException, OSError)
+
 
 @dataclass(frozen=True, slots=True)
 class _Receipt:
@@ -71,6 +82,8 @@ class RabbitMqConsumer:
         Raises:
             ConfigError: the password or a certificate cannot be used.
         """
+        # What pika says in a traceback is said here in a sentence.
+        logging.getLogger("pika").setLevel(logging.CRITICAL)
         self._config = config
         self._random = random
         self._nodes = _nodes(config)
@@ -107,7 +120,7 @@ class RabbitMqConsumer:
             while not self._arrived and (left_s := end_s - time.monotonic()) > 0:
                 self._take_in(left_s)
             self._take_in(0)
-        except (AMQPError, OSError) as error:
+        except _BROKEN as error:
             self._lost(error)
         return [self._arrived.popleft() for _ in range(min(most, len(self._arrived)))]
 
@@ -126,7 +139,7 @@ class RabbitMqConsumer:
                 self._channel.basic_ack(max(together), multiple=True)
             for tag in tags - together:
                 self._channel.basic_ack(tag)
-        except (AMQPError, OSError) as error:
+        except _BROKEN as error:
             self._lost(error)
 
     def _take_in(self, wait_s: float) -> None:
@@ -176,7 +189,7 @@ class RabbitMqConsumer:
         self._open.add(tag)
         self._arrived.append(Delivery(_swapped(method.routing_key), body, _Receipt(channel, tag)))
 
-    def _lost(self, error: AMQPError | OSError) -> None:
+    def _lost(self, error: Exception) -> None:
         """Go on at the next node; after all of them, a little later."""
         text = f"{self._where}: {_sentence(error, self._config)}"
         if text != self._said:
@@ -199,7 +212,7 @@ class RabbitMqConsumer:
         try:
             if connection is not None and connection.is_open:
                 connection.close()
-        except (AMQPError, OSError) as error:
+        except _BROKEN as error:
             log.debug("RabbitMQ: while closing: %r", error)
 
     @property
@@ -241,17 +254,30 @@ def _swapped(name: str) -> str:
     return name.translate(str.maketrans("/.", "./"))
 
 
-def _sentence(error: AMQPError | OSError, config: RabbitMqConfig) -> str:
+def _sentence(error: Exception, config: RabbitMqConfig) -> str:
     """What is wrong, and the remedy."""
-    if isinstance(error, ProbableAuthenticationError):
-        return "it refuses this user; check `username` and the password"
-    if isinstance(error, ProbableAccessDeniedError):
-        return f"this user may not use the virtual host {config.virtual_host!r}; check `virtual_host` and permissions"
-    if isinstance(error, ChannelClosedByBroker):
-        if error.reply_code == _ACCESS_REFUSED:
-            return f"this user may not configure, write or read {config.queue!r} ({error.reply_text}); permit it"
-        if error.reply_code == _PRECONDITION_FAILED:
-            return f"there is another kind of queue called {config.queue!r}; choose another `queue`, or delete that one"
-        return f"it ends the channel ({error.reply_text})"
-    reason = str(error) or type(error).__name__
-    return f"no connection ({reason}); check `host`, `port` and `tls`"
+    cause = _cause(error)
+    match cause:
+        case ProbableAuthenticationError():
+            text = "it refuses this user; check `username` and the password"
+        case ProbableAccessDeniedError():
+            text = (
+                f"this user may not use the virtual host {config.virtual_host!r}; check it and the user's permissions"
+            )
+        case ChannelClosedByBroker(reply_code=code, reply_text=said) if code == _ACCESS_REFUSED:
+            text = f"this user may not configure, write or read {config.queue!r} ({said}); permit it"
+        case ChannelClosedByBroker(reply_code=code) if code == _PRECONDITION_FAILED:
+            text = f"there is another kind of queue called {config.queue!r}; choose another `queue`, or delete that one"
+        case AMQPConnectorStackTimeout() | IncompatibleProtocolError():
+            text = "it does not speak AMQP; check that `port` is RabbitMQ's own and not that of MQTT, and `tls`"
+        case OSError():
+            text = of_error(cause).text
+        case _:
+            text = f"the connection was lost ({cause})"
+    return text
+
+
+def _cause(error: Exception) -> Exception:
+    """What is at the bottom of pika's nested errors."""
+    inner = getattr(error, "exception", None) or next(iter(error.args), None)
+    return _cause(inner) if isinstance(inner, Exception) else error

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-import logging
+import asyncio
+import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from random import Random
 
+import msgspec
+import pika
 import pytest
+from msgspec.structs import replace
 
+from edge_agent.config import MqttConfig
 from edge_agent.errors import ConfigError
+from edge_agent.store.messages import Kind
+from edge_agent.sync.connection import Connection
+from edge_agent.sync.topics import ONLINE, Topics
 from heartline_backend.config import RabbitMqConfig, StoreConfig, load_config
+from heartline_backend.consumers import rabbitmq
 from heartline_backend.consumers.rabbitmq import RabbitMqConsumer
 from heartline_backend.ingest import Worker
 from heartline_backend.metrics import Metrics
@@ -21,8 +31,6 @@ from tests.backend.samples import DEVICE, a_summary, delivery
 from tests.backend.test_worker import publish
 from tests.load.devices import Order, devices, log_in
 from tests.rabbitmq import PASSWORD, USER, Node, rabbitmq_cluster
-
-logging.getLogger("pika").setLevel(logging.CRITICAL)
 
 
 @pytest.fixture(scope="module")
@@ -62,15 +70,66 @@ def test_what_was_not_acknowledged_comes_again_to_another_worker(cluster: list[N
         assert not two.receive(10, 0.5)
 
 
-def test_a_wrong_password_is_said_once_and_tried_at_the_other_nodes(
+async def test_the_agent_falls_back_to_the_mqtt_that_the_cluster_speaks(
+    cluster: list[Node], config: RabbitMqConfig
+) -> None:
+    mqtt = MqttConfig("127.0.0.1", cluster[2].mqtt_port, username=USER)  # the password is in the environment
+    topics = Topics("heartline", DEVICE)
+    agent = Connection(mqtt, topics, Random(1))  # noqa: S311 - of pauses
+    with a_consumer(config) as consumer:
+        assert not consumer.receive(10, 0.1)
+        running = asyncio.create_task(agent.run())
+        await asyncio.wait_for(agent.connected(), 30)
+        await agent.publish(topics.of(Kind.SUMMARY), msgspec.json.encode(a_summary()))
+        arrived = [found for _ in range(2) for found in await asyncio.to_thread(consumer.receive, 1, 5)]
+        assert [d.topic for d in arrived if d.payload != ONLINE] == [topics.of(Kind.SUMMARY)]
+        assert [d.topic for d in arrived if d.payload == ONLINE] == [topics.status]
+        consumer.acknowledge(arrived)
+        running.cancel()
+        await asyncio.wait([running])
+
+
+def test_a_wrong_password_is_said_once_for_each_node(
     config: RabbitMqConfig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("HEARTLINE_MQTT_PASSWORD", "wrong")
+    said = sentences(config, caplog, attempts=3)
+    assert len(said) == 3
+    assert all("it refuses this user; check `username` and the password" in sentence for sentence in said)
+
+
+def test_what_is_wrong_at_a_cluster_is_said_with_the_remedy(
+    config: RabbitMqConfig, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rabbitmq, "_CONNECT_S", 0.5)
+    with closing(pika.BlockingConnection(rabbitmq._nodes(config)[0])) as connection:  # noqa: SLF001
+        connection.channel().queue_declare("classic")
+    for change, sentence in (
+        ({"queue": "classic"}, "there is another kind of queue called 'classic'; choose another `queue`"),
+        ({"virtual_host": "gym"}, "this user may not use the virtual host 'gym'"),
+        ({"port": 1, "other_nodes": ()}, "it cannot be reached (Connection refused); check `host` and `port`"),
+        ({"host": "nowhere.invalid", "other_nodes": ()}, "its name cannot be resolved"),
+    ):
+        (said,) = sentences(replace(config, **change), caplog)
+        assert sentence in said
+
+
+def test_a_port_where_nobody_speaks_amqp_is_said(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rabbitmq, "_CONNECT_S", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        (said,) = sentences(RabbitMqConfig("127.0.0.1", silent.getsockname()[1]), caplog)
+    assert "it does not speak AMQP; check that `port` is RabbitMQ's own and not that of MQTT" in said
+
+
+def sentences(config: RabbitMqConfig, caplog: pytest.LogCaptureFixture, *, attempts: int = 1) -> list[str]:
+    """What is said of attempts to connect, one at each node."""
+    caplog.clear()
     with a_consumer(config) as refused:
-        for _ in range(3):
+        for _ in range(attempts):
             assert not refused.receive(10, 0.1)
-    assert len(caplog.messages) == 3  # once for each node
-    assert all("it refuses this user; check `username` and the password" in said for said in caplog.messages)
+    return [said for said in caplog.messages if said.startswith("RabbitMQ: ")]
 
 
 def test_no_message_is_lost_or_kept_twice_when_a_node_is_killed(

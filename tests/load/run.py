@@ -119,7 +119,7 @@ class Result:
 @contextlib.contextmanager
 def one_mosquitto() -> Iterator[Broker]:
     """mosquitto with the deployed settings, but for its places."""
-    differing = ("listener", "allow_anonymous", "password_file", "persistence_location")
+    differing = ("listener", "allow_anonymous", "password_file", "acl_file", "persistence_location")
     with TemporaryDirectory() as folder:
         settings = [line for line in _DEPLOYED.read_text("utf-8").splitlines() if not line.startswith(differing)]
         settings += ["allow_anonymous true", f"persistence_location {folder}/", f"pid_file {folder}/pid", ""]
