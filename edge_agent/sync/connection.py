@@ -29,6 +29,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.broker import BrokerConfig, read_password, tls_context
+from edge_agent.sync.paho_text import mend_paho
 from edge_agent.sync.topics import OFFLINE, ONLINE, PUBLISHED_AT, Topics
 from edge_agent.sync.trouble import NO_ANSWER, NO_MQTT, UNACKNOWLEDGED, Trouble, of_end, of_error, of_refusal
 
@@ -162,6 +163,7 @@ class Connection:
         self._random = random
         self._password = read_password(config)
         self._tls = tls_context(config) if config.tls else None
+        mend_paho()
         self._protocol = MQTTProtocolVersion.MQTTv5
         self._link: _Link | None = None
         self._up = asyncio.Event()

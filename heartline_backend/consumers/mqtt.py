@@ -30,10 +30,12 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge_agent.broker import read_password, tls_context
+from edge_agent.sync.paho_text import mend_paho
 from edge_agent.sync.topics import PUBLISHED_AT
 from edge_agent.sync.trouble import NO_ANSWER, Trouble, of_end, of_error, of_refusal
 from heartline_backend.config import SharedBrokerConfig
 from heartline_backend.consumers.base import Delivery
+from heartline_backend.errors import BackendError
 from heartline_backend.messages import shared_topics, status_topic
 
 log = logging.getLogger(__name__)
@@ -86,6 +88,7 @@ class MqttConsumer:
         self._leaving = leaving
         self._password = read_password(config)
         self._tls = tls_context(config) if config.tls else None
+        mend_paho()
         self._arrived: queue.SimpleQueue[Delivery] = queue.SimpleQueue()
         self._connection: _Connection | None = None
         self._stop = threading.Event()
@@ -111,7 +114,14 @@ class MqttConsumer:
         return self._connection is not None and self._connection.up
 
     def receive(self, most: int, wait_s: float) -> Sequence[Delivery]:
-        """As `Consumer` has it."""
+        """As `Consumer` has it.
+
+        Raises:
+            BackendError: what the broker sent has ended the connection's thread; the log has how.
+        """
+        if not self._thread.is_alive():
+            msg = "the connection to the broker has failed in a way that it cannot mend; start the worker again"
+            raise BackendError(msg)
         return [delivery for delivery in self._take(most, wait_s) if _receipt(delivery).connection.up]
 
     def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
@@ -191,6 +201,9 @@ class _Connection:
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
+        # Asked to write, paho writes at once, in whichever thread that is, unless it believes in a loop of somebody
+        # else's; then it leaves that to the thread which holds the connection, and packets do not get mixed.
+        client.on_socket_register_write = lambda _client, _data, _socket: None
         client.on_disconnect = self._on_disconnect
 
     def hold(self, stop: threading.Event) -> Trouble:

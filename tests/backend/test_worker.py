@@ -16,10 +16,13 @@ from random import Random
 import paho.mqtt.client as mqtt
 import psycopg
 import pytest
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 from prometheus_client import generate_latest
 
 from edge_agent.store.identifiers import uuid7
+from edge_agent.sync.topics import PUBLISHED_AT
 from heartline_backend.config import SharedBrokerConfig, StoreConfig
 from heartline_backend.consumers.base import Delivery
 from heartline_backend.consumers.mqtt import MqttConsumer
@@ -120,6 +123,22 @@ def test_a_worker_waits_for_a_broker_that_is_away(tmp_path: Path, file_store: St
                 time.sleep(0.01)
             publish(port, [delivery(a_summary())])
             step_until(Worker(consumer, file_store, Metrics(), topic_prefix="heartline"), 1)
+    assert len(list(file_store.sessions())) == 1
+
+
+def test_a_text_that_paho_cannot_read_does_not_silence_a_worker(tmp_path: Path, file_store: Store) -> None:
+    """U+FEFF in a property, which brokers pass on; the message would come again and again."""
+    with mosquitto(tmp_path, settings=KEEPS) as port, worker(port, file_store) as one:
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        properties.UserProperty = [("\ufeff", "\ufeff"), (PUBLISHED_AT, "\ufeff")]
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
+        client.connect("127.0.0.1", port)
+        client.loop_start()
+        sent = delivery(a_summary())
+        client.publish(sent.topic, sent.payload, qos=1, properties=properties).wait_for_publish(10)
+        client.disconnect()
+        client.loop_stop()
+        step_until(one, 1)
     assert len(list(file_store.sessions())) == 1
 
 
