@@ -23,7 +23,7 @@ from starlette.routing import Route
 from edge_agent.broker import read_secret
 from edge_agent.errors import ConfigError
 from heartline_backend.config import ApiConfig
-from heartline_backend.demand import TooFewWeeksError, demand
+from heartline_backend.demand import PAST, TooFewWeeksError, demand
 from heartline_backend.errors import StoreError, StoreRefusedError
 from heartline_backend.export import plain
 from heartline_backend.ingest import now_utc
@@ -94,10 +94,11 @@ class _Answers:
             return _json(self._store.devices())
 
     def demand(self, _request: Request) -> Response:
+        now = now_utc()
         with self._turn:
-            starts = self._store.starts()
+            starts = self._store.starts(now - PAST)
         try:
-            return _json(demand(starts, now_utc(), self._zone).plain())
+            return _json(demand(starts, now, self._zone).plain())
         except TooFewWeeksError as error:
             raise HTTPException(404, str(error)) from error
 

@@ -25,6 +25,9 @@ from heartline_backend.errors import BackendError
 HOURS, DAYS = 24, 7
 Week = NDArray[np.float64]  # sessions, (7, 24): Monday first, by the hour in which they began
 
+# What the past counts for halves every few weeks (see below): of what was longer ago nothing is left.
+PAST = timedelta(weeks=104)
+
 # Weeks that are needed before anything is said: one to learn from and one more to see what changes.
 FEWEST_WEEKS = 2
 

@@ -31,6 +31,9 @@ _MAX_REASON_CHARACTERS = 200
 # What an INTEGER of PostgreSQL holds.
 _MAX_INTEGER = 2**31 - 1
 
+# A clock that was never set says 1970. The last year there is has hours that are beyond it in some time zones.
+_FIRST_YEAR, _LAST_YEAR = 1970, 9998
+
 _Payload = TypeVar("_Payload", Summary, Event, Tombstone)
 
 
@@ -245,6 +248,8 @@ def _time(text: str, what: str) -> datetime:
         utc = None
     if utc is None:
         _refuse(f"{what} is no date and time of ISO 8601 with a time zone")
+    if not _FIRST_YEAR <= utc.year <= _LAST_YEAR:
+        _refuse(f"{what} is not in the years {_FIRST_YEAR} to {_LAST_YEAR}")
     return utc
 
 

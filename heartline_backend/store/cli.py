@@ -194,11 +194,12 @@ def _devices(args: argparse.Namespace) -> int:
 
 
 def _demand(args: argparse.Namespace) -> int:
-    from heartline_backend.demand import HOURS, demand
+    from heartline_backend.demand import HOURS, PAST, demand
     from heartline_backend.ingest import now_utc
 
+    now = now_utc()
     with _store(args) as store:
-        found = demand(store.starts(), now_utc(), _config(args).zone)
+        found = demand(store.starts(now - PAST), now, _config(args).zone)
     if args.json:
         return _print_json(found.plain())
     if found.mae is not None and found.baseline_mae is not None:

@@ -67,9 +67,9 @@ class Reader:
         """Events by their time, read page by page."""
         return self._pages(Event, "event", ("at", "device", "event_id"), chosen)
 
-    def starts(self) -> list[datetime]:
-        """When each session began, where that is known."""
-        rows = self._read("SELECT started_at FROM session WHERE time_trusted ORDER BY started_at")
+    def starts(self, since: datetime) -> list[datetime]:
+        """When each session began, from a time on, where that is known."""
+        rows = self._read("SELECT started_at FROM session WHERE time_trusted AND started_at >= %s", (since,))
         return msgspec.convert([row["started_at"] for row in rows], list[datetime], strict=False)
 
     def devices(self) -> list[Device]:

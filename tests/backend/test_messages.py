@@ -82,6 +82,8 @@ def test_times_are_brought_to_utc() -> None:
         (changed(a_summary(), athlete="a\0b"), "NUL"),
         (changed(a_summary(), started_at="2026-03-02T12:00:00"), "`started_at` is no date and time"),
         (changed(a_summary(), started_at="0001-01-01T00:00:00+14:00"), "`started_at` is no date and time"),
+        (changed(a_summary(), started_at="9999-12-31T23:59:59Z"), "`started_at` is not in the years"),
+        (changed(a_summary(), started_at="1969-12-31T23:59:59Z"), "`started_at` is not in the years"),
         (changed(a_summary(), started_at="noon"), "`started_at` is no date and time"),
         (changed(a_summary(), heart_rate_max_bpm=1e999).replace(b"Infinity", b"1e999"), "out of range"),
     ],
