@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import logging
 import os
+import shlex
 import statistics
 import subprocess
 import sys
@@ -45,7 +46,7 @@ def main() -> int:
         loads = [_load(Path(folder), number, seconds=args.seconds) for number in range(len(LOADS))]
         day = _day(Path(folder) / "day", hours=args.hours)
     broken = _broken(day, loads, faults)
-    REPORT.write_text(report(day, loads, faults, broken), encoding="utf-8")
+    REPORT.write_text(report(day, loads, faults, broken, shlex.join(sys.argv[1:])), encoding="utf-8")
     for promise in broken:
         sys.stderr.write(f"broken: {promise}\n")
     return 1 if broken else 0

@@ -15,35 +15,22 @@ import signal
 import sqlite3
 import statistics
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
-from bumble.core import UUID
 
 from edge_agent.agent.status import read_status
 from edge_agent.config import Role
 from edge_agent.demo.radio import virtual_radio
-from edge_agent.demo.virtual_sensor import VirtualSensor
 from edge_agent.sensors.links.roles import ROLES
-from edge_agent.sensors.profiles import cycling_power, fitness_machine, running_speed_cadence
-from edge_agent.sensors.profiles.cycling_power import CyclingPower
-from edge_agent.sensors.profiles.fitness_machine import IndoorBikeData, TreadmillData
-from edge_agent.sensors.profiles.running_speed_cadence import RunningSpeedCadence
 from tests.fake_bluez import fake_bluez, private_bus
-from tests.reliability.rig import Sensor, Wearer
+from tests.reliability.crowd import INTERVALS, Bring, Crowd, bring_virtual, gather_crowd
+from tests.reliability.rig import Sensor
 
 FIND_S = 120.0  # real time to start the agent and connect everything
-
-# Role, packets per second and one of them: machines and power meters send up to four times a second, pods once.
-OTHERS = (
-    (Role.TREADMILL, 4.0, fitness_machine.encode(TreadmillData(speed_mps=3.0, grade=0.01))),
-    (Role.BIKE, 4.0, fitness_machine.encode(IndoorBikeData(speed_mps=8.0, cadence_rpm=85.0, power_w=210))),
-    (Role.FOOT_POD, 1.0, running_speed_cadence.encode(RunningSpeedCadence(3.0, 172, None, None, running=True))),
-    (Role.POWER, 4.0, cycling_power.encode(CyclingPower(210))),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +72,7 @@ class Room:
     """
 
     over: str
-    bring: Callable[[Role, str], Awaitable[Sensor]]
+    bring: Bring
     arguments: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -96,9 +83,7 @@ async def bumble_room() -> AsyncIterator[Room]:
     async with virtual_radio() as radio, AsyncExitStack() as stack:
 
         async def bring(role: Role, address: str) -> Sensor:
-            service, stream = UUID(ROLES[role].service), UUID(ROLES[role].stream)
-            sensor = VirtualSensor(radio.link, name=role.value, address=address, service=service, stream=stream)
-            await sensor.power_on()
+            sensor = await bring_virtual(radio.link, role, address)
             stack.callback(sensor.power_off)
             return sensor
 
@@ -129,14 +114,8 @@ async def measure(directory: Path, room: Room, *, straps: int, others: bool, dur
         others: whether the four others are there too.
         duration_s: real time.
     """
-    worn = [await room.bring(Role.HEART_RATE, f"F0:00:00:00:00:{n:02X}") for n in range(1, straps + 1)]
-    wearers = [Wearer(strap) for strap in worn]
-    machines = [
-        _Machine(await room.bring(role, f"F0:00:00:00:01:{n:02X}"), role, rate_hz, packet)
-        for n, (role, rate_hz, packet) in enumerate(OTHERS if others else (), start=1)
-    ]
-    sensors = [*worn, *(m.sensor for m in machines)]
-    _write_config(directory, worn, machines)
+    crowd = await gather_crowd(room.bring, straps=straps, others=others)
+    (directory / "agent.toml").write_text(f'{crowd.configuration()}[store]\ndirectory = "record"\n')
     probe = directory / "probe.json"
     agent = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.reliability.probed_agent", "--probe", str(probe)),
@@ -145,28 +124,23 @@ async def measure(directory: Path, room: Room, *, straps: int, others: bool, dur
     )
     os.sched_setaffinity(agent.pid, {max(os.sched_getaffinity(0))})
     async with asyncio.timeout(FIND_S):
-        for sensor in sensors:
-            await sensor.wait_for_subscriber()
-    stop = asyncio.Event()
-    playing = [asyncio.create_task(_wear(w, n / len(wearers), stop)) for n, w in enumerate(wearers)]
-    playing += [asyncio.create_task(m.play(stop)) for m in machines]
-    await asyncio.sleep(5)  # sessions begin, arrays are made
-    before_s = _cpu_s(agent.pid)
-    await asyncio.sleep(duration_s)
-    used_s = _cpu_s(agent.pid) - before_s
-    stop.set()
-    await asyncio.gather(*playing)
+        await crowd.subscribed()
+    async with crowd.playing():
+        await asyncio.sleep(5)  # sessions begin, arrays are made
+        before_s = _cpu_s(agent.pid)
+        await asyncio.sleep(duration_s)
+        used_s = _cpu_s(agent.pid) - before_s
     await asyncio.sleep(3)  # the last frames have to pass before they count
     peak_mb = _peak_mb(agent.pid)
     agent.send_signal(signal.SIGTERM)
     assert await agent.wait() == 0
     times = json.loads(probe.read_text())
     return Load(
-        sensors=len(sensors),
+        sensors=len(crowd.sensors),
         over=room.over,
         duration_s=duration_s,
-        sent=sum(len(w.sent_ms) for w in wearers) + sum(m.sent for m in machines),
-        lost=_lost(directory / "record", wearers, machines),
+        sent=sum(crowd.sent),
+        lost=_lost(directory / "record", crowd),
         core=used_s / duration_s,
         peak_mb=peak_mb,
         from_due_ms=_percentiles_ms(times["from_due"]),
@@ -174,52 +148,19 @@ async def measure(directory: Path, room: Room, *, straps: int, others: bool, dur
     )
 
 
-@dataclass
-class _Machine:
-    sensor: Sensor
-    role: Role
-    rate_hz: float
-    packet: bytes
-    sent: int = 0
-
-    async def play(self, stop: asyncio.Event) -> None:
-        loop = asyncio.get_running_loop()
-        begun_s = loop.time()
-        while not stop.is_set():
-            await self.sensor.notify(self.packet)
-            self.sent += 1
-            await asyncio.sleep(begun_s + self.sent / self.rate_hz - loop.time())
-
-
-async def _wear(wearer: Wearer, phase_s: float, stop: asyncio.Event) -> None:
-    await asyncio.sleep(phase_s)
-    while not stop.is_set():
-        await wearer.beat()
-
-
-def _write_config(directory: Path, straps: list[Sensor], machines: list[_Machine]) -> None:
-    claims = [(Role.HEART_RATE, strap.address, f"athlete {n}") for n, strap in enumerate(straps)]
-    claims += [(m.role, m.sensor.address, f"athlete {n // 2}") for n, m in enumerate(machines)]
-    sections = [f'[[sensors]]\nrole = "{r}"\naddress = "{a}"\nathlete = "{who}"\n' for r, a, who in claims]
-    (directory / "agent.toml").write_text("".join(sections) + '[store]\ndirectory = "record"\n')
-
-
-def _lost(record: Path, wearers: list[Wearer], machines: list[_Machine]) -> int:
+def _lost(record: Path, crowd: Crowd) -> int:
     status = read_status(record)
     assert status is not None
-    received = [sensor.frames for sensor in status.sensors]
-    sent = [len(w.sent_ms) for w in wearers] + [m.sent for m in machines]
-    lost = sum(abs(s - r) for s, r in zip(sent, received, strict=True))
     with closing(sqlite3.connect(f"file:{record}/journal.sqlite3?mode=ro", uri=True)) as journal:
-        for number, wearer in enumerate(wearers):
-            rows = journal.execute(
-                "SELECT rr_intervals_ms FROM second JOIN session ON session.id = session_id"
-                " WHERE athlete = ? AND rr_intervals_ms IS NOT NULL ORDER BY session_id, t_s",
-                (f"athlete {number}",),
-            )
-            recorded = [interval for (text,) in rows for interval in msgspec.json.decode(text)]
-            lost += recorded != wearer.sent_ms
-    return lost
+        recorded_ms = {
+            athlete: [
+                interval
+                for (text,) in journal.execute(INTERVALS.format(athlete=athlete))
+                for interval in msgspec.json.decode(text)
+            ]
+            for athlete in crowd.athletes
+        }
+    return crowd.lost(status, recorded_ms)
 
 
 def _cpu_s(pid: int) -> float:

@@ -10,13 +10,14 @@ from importlib.metadata import version
 from edge_agent import __version__
 from tests.benchmark import cpu
 from tests.reliability.conftest import FaultRow
+from tests.reliability.crowd import OTHERS
 from tests.reliability.day import BAD_FRAMES, LOSS_EVERY_S, WARM_HOURS, Day
-from tests.reliability.load import OTHERS, Load
+from tests.reliability.load import Load
 
 _HEAD = """# Reliability
 
-Measured by `make reliability`, which wrote this page: heartline {heartline}, Python {python}, bleak {bleak}, bumble
-{bumble}, dbus-fast {dbus}, {cpu}, {cores} cores that other work shared.
+Measured by `make reliability{arguments}`, which wrote this page: heartline {heartline}, Python {python}, bleak {bleak},
+bumble {bumble}, dbus-fast {dbus}, {cpu}, {cores} cores that other work shared.
 
 No radio is in these figures, no strap's firmware and no Pi: they show what Heartline does, not what the air does.
 {broken}
@@ -37,7 +38,8 @@ _LOAD = """
 In real time. The sensors are in one process; the agent is in another one, pinned to a core. It reaches them over HCI
 with bumble's host, in Python, in its process and in its figures; or, as in life, over D-Bus by bleak's BlueZ backend,
 with an emulated `org.bluez` where bluetoothd and the kernel would be, whose work is not in them. Each strap is on
-another athlete and sends every second, so there are as many sessions and forecasts; beside them: {others}.
+another athlete and sends every second, so there are as many sessions and forecasts; beside them: {others}. The
+same sensors on Debian's kernel and bluetoothd, in a virtual machine, have [a page of their own](vm-many.md).
 
 | sensors | over | measured | packets | lost | of one core | peak memory | second to forecast, p50 / p99 | frame to it |
 |--:|---|--:|--:|--:|--:|--:|--:|--:|
@@ -60,9 +62,18 @@ is in the air when a link breaks never arrives.
 """
 
 
-def report(day: Day, loads: list[Load], faults: list[FaultRow], broken: list[str]) -> str:
-    """All of it, as Markdown."""
+def report(day: Day, loads: list[Load], faults: list[FaultRow], broken: list[str], arguments: str) -> str:
+    """All of it, as Markdown.
+
+    Args:
+        day: the simulated day.
+        loads: of many sensors.
+        faults: in the order of their tests.
+        broken: promises that are not kept.
+        arguments: that the command was given.
+    """
     head = _HEAD.format(
+        arguments=f' ARGS="{arguments}"' if arguments else "",
         heartline=__version__,
         python=platform.python_version(),
         bleak=version("bleak"),

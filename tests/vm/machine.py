@@ -19,6 +19,8 @@ from typing import Any, NoReturn
 
 import msgspec
 from bumble import hci
+from bumble.controller import Controller
+from bumble.core import PhysicalTransport
 from bumble.link import LocalLink
 from bumble.transport.common import StreamPacketSink, StreamPacketSource
 
@@ -211,6 +213,22 @@ class Machine:
         raise MachineError(what)
 
 
+class _Link(LocalLink):
+    """A link on which a controller may change its random address while it is connected, as BlueZ has it for each scan.
+
+    bumble's own sends data from the address of that moment, and the other end knows no such connection.
+    """
+
+    def send_acl_data(
+        self, sender_controller: Controller, destination_address: hci.Address, transport: PhysicalTransport, data: bytes
+    ) -> None:
+        """Carry data to the other end of a connection."""
+        sender = sender_controller.le_connections.get(destination_address)
+        receiver = self.find_le_controller(destination_address)
+        if sender is not None and receiver is not None:
+            asyncio.get_running_loop().call_soon(receiver.on_link_acl_data, sender.self_address, transport, data)
+
+
 class _Adapter(StreamPacketSource):
     """The machine's Bluetooth controller."""
 
@@ -237,7 +255,7 @@ async def machine(image: Image, initramfs: Path, directory: Path) -> AsyncIterat
         initramfs: everything else.
         directory: an empty one, for its sockets and its console.
     """
-    link = LocalLink()  # type: ignore[no-untyped-call] # bumble leaves it untyped
+    link = _Link()  # type: ignore[no-untyped-call] # bumble leaves it untyped
     booted = Machine(link, directory / "console.log")
     control = await asyncio.start_unix_server(booted.serve, directory / "control", limit=1 << 20)
     adapter = await asyncio.get_running_loop().create_unix_server(lambda: _Adapter(link), directory / "hci")
