@@ -38,7 +38,7 @@ _PAGE = """# Twelve sensors on a real Bluetooth stack
 
 `python -m tests.vm.many` wrote this page: eight straps and four other sensors at full rate, {packets_per_s:.0f} packets
 a second, in the [virtual machine](vm.md) of `make test-vm`, with the kernel, bluetoothd and bus of Debian bookworm. Its
-one processor is emulated ({accelerator}) on {cpus} cores of {machine} that other work shared (load {load:.0f}), and
+one processor is emulated ({accelerator}) on {cpus} {machine} cores that other work shared (load {load:.0f}), and
 says nothing of a Raspberry Pi's: what counts here is what is lost, and who does how much of the work.
 
 | | |
