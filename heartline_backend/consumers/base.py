@@ -8,9 +8,10 @@ to every worker, or to one at a time, since the last one counts and nobody could
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -60,3 +61,14 @@ class Consumer(Protocol):
 
         Those of a connection that is lost are passed over, and come again.
         """
+
+
+def published_at(text: object) -> datetime | None:
+    """When a device says that it published; nothing where that is no time.
+
+    Args:
+        text: seconds since 1970, as the user property `PUBLISHED_AT` has them.
+    """
+    with contextlib.suppress(ValueError, OverflowError, OSError):
+        return datetime.fromtimestamp(float(str(text)), UTC)
+    return None

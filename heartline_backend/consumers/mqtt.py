@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from random import Random
 from types import TracebackType
 from typing import Self
@@ -34,7 +34,7 @@ from edge_agent.sync.paho_text import mend_paho
 from edge_agent.sync.topics import PUBLISHED_AT
 from edge_agent.sync.trouble import NO_ANSWER, Trouble, of_end, of_error, of_refusal
 from heartline_backend.config import SharedBrokerConfig
-from heartline_backend.consumers.base import Delivery
+from heartline_backend.consumers.base import Delivery, published_at
 from heartline_backend.errors import BackendError
 from heartline_backend.messages import shared_topics, status_topic
 
@@ -292,9 +292,5 @@ def _receipt(delivery: Delivery) -> _Receipt:
 
 
 def _published_at(properties: Properties | None) -> datetime | None:
-    """What the device said; nothing where it is no time."""
-    for name, value in getattr(properties, "UserProperty", ()):
-        if name == PUBLISHED_AT:
-            with contextlib.suppress(ValueError, OverflowError, OSError):
-                return datetime.fromtimestamp(float(value), UTC)
-    return None
+    said = [value for name, value in getattr(properties, "UserProperty", ()) if name == PUBLISHED_AT]
+    return published_at(said[0]) if said else None

@@ -32,9 +32,10 @@ from pika.exceptions import (
 from pika.spec import Basic, BasicProperties
 
 from edge_agent.broker import read_password, tls_context
+from edge_agent.sync.topics import PUBLISHED_AT
 from edge_agent.sync.trouble import of_error
 from heartline_backend.config import RabbitMqConfig
-from heartline_backend.consumers.base import Delivery
+from heartline_backend.consumers.base import Delivery, published_at
 from heartline_backend.messages import shared_topics, status_topic
 
 log = logging.getLogger(__name__)
@@ -183,11 +184,13 @@ class RabbitMqConsumer:
                 channel.queue_bind(queue, EXCHANGE, _swapped(topic).replace("+", "*"))
 
     def _on_message(
-        self, channel: BlockingChannel, method: Basic.Deliver, _properties: BasicProperties, body: bytes
+        self, channel: BlockingChannel, method: Basic.Deliver, properties: BasicProperties, body: bytes
     ) -> None:
         tag = method.delivery_tag
         self._open.add(tag)
-        self._arrived.append(Delivery(_swapped(method.routing_key), body, _Receipt(channel, tag)))
+        # From version 4 on, which speaks MQTT 5, the plug-in makes headers of user properties.
+        at = published_at((properties.headers or {}).get(PUBLISHED_AT))
+        self._arrived.append(Delivery(_swapped(method.routing_key), body, _Receipt(channel, tag), at))
 
     def _lost(self, error: Exception) -> None:
         """Go on at the next node; after all of them, a little later."""

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
@@ -20,7 +21,7 @@ from edge_agent.config import MqttConfig
 from edge_agent.errors import ConfigError
 from edge_agent.store.messages import Kind
 from edge_agent.sync.connection import Connection
-from edge_agent.sync.topics import ONLINE, Topics
+from edge_agent.sync.topics import ONLINE, PUBLISHED_AT, Topics
 from heartline_backend.config import RabbitMqConfig, StoreConfig, load_config
 from heartline_backend.consumers import rabbitmq
 from heartline_backend.consumers.rabbitmq import RabbitMqConsumer
@@ -130,6 +131,20 @@ def sentences(config: RabbitMqConfig, caplog: pytest.LogCaptureFixture, *, attem
         for _ in range(attempts):
             assert not refused.receive(10, 0.1)
     return [said for said in caplog.messages if said.startswith("RabbitMQ: ")]
+
+
+def test_a_header_says_when_a_device_published(config: RabbitMqConfig) -> None:
+    """As RabbitMQ 4 hands a user property of MQTT 5 on."""
+    with a_consumer(config) as consumer:
+        assert not consumer.receive(10, 0.1)
+        with closing(pika.BlockingConnection(rabbitmq._nodes(config)[1])) as connection:  # noqa: SLF001
+            for headers in ({PUBLISHED_AT: "1774872000.5"}, {PUBLISHED_AT: "noon"}):
+                connection.channel().basic_publish(
+                    "amq.topic", f"heartline.{DEVICE}.event", b"{}", pika.BasicProperties(headers=headers)
+                )
+        arrived = [found for _ in range(2) for found in consumer.receive(1, 5)]
+        assert [d.published_at for d in arrived] == [datetime(2026, 3, 30, 12, 0, 0, 500_000, UTC), None]
+        consumer.acknowledge(arrived)
 
 
 def test_no_message_is_lost_or_kept_twice_when_a_node_is_killed(
