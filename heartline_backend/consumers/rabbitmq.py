@@ -272,7 +272,7 @@ def _sentence(error: Exception, config: RabbitMqConfig) -> str:
         case ChannelClosedByBroker(reply_code=code) if code == _PRECONDITION_FAILED:
             text = f"there is another kind of queue called {config.queue!r}; choose another `queue`, or delete that one"
         case AMQPConnectorStackTimeout() | IncompatibleProtocolError():
-            text = "it does not speak AMQP; check that `port` is RabbitMQ's own and not that of MQTT, and `tls`"
+            text = "it gives no answer of AMQP; check that it runs, that `port` is not the one of MQTT, and `tls`"
         case OSError():
             text = of_error(cause).text
         case _:

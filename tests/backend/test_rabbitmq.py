@@ -6,7 +6,7 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,10 +41,12 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Node]]:
 
 
 @pytest.fixture
-def config(cluster: list[Node], monkeypatch: pytest.MonkeyPatch) -> RabbitMqConfig:
+def config(cluster: list[Node], request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> RabbitMqConfig:
+    """A queue of the test's own."""
     monkeypatch.setenv("HEARTLINE_MQTT_PASSWORD", PASSWORD)
     first, *others = (node.amqp_port for node in cluster)
-    return RabbitMqConfig("127.0.0.1", first, username=USER, other_nodes=tuple(f"127.0.0.1:{port}" for port in others))
+    others_named = tuple(f"127.0.0.1:{port}" for port in others)
+    return RabbitMqConfig("127.0.0.1", first, username=USER, other_nodes=others_named, queue=request.node.name)
 
 
 def a_consumer(config: RabbitMqConfig) -> RabbitMqConsumer:
@@ -121,7 +123,7 @@ def test_a_port_where_nobody_speaks_amqp_is_said(
     monkeypatch.setattr(rabbitmq, "_CONNECT_S", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         (said,) = sentences(RabbitMqConfig("127.0.0.1", silent.getsockname()[1]), caplog)
-    assert "it does not speak AMQP; check that `port` is RabbitMQ's own and not that of MQTT" in said
+    assert "it gives no answer of AMQP; check that it runs, that `port` is not the one of MQTT, and `tls`" in said
 
 
 def sentences(config: RabbitMqConfig, caplog: pytest.LogCaptureFixture, *, attempts: int = 1) -> list[str]:
@@ -150,23 +152,17 @@ def test_a_header_says_when_a_device_published(config: RabbitMqConfig) -> None:
 def test_no_message_is_lost_or_kept_twice_when_a_node_is_killed(
     cluster: list[Node], config: RabbitMqConfig, tmp_path: Path
 ) -> None:
-    stop, deadline = threading.Event(), time.monotonic() + 60
     with open_store(StoreConfig(file=tmp_path / "backend.sqlite3")) as store, a_consumer(config) as consumer:
         worker = Worker(consumer, store, Metrics(), topic_prefix="heartline")
-        worker.step(stop)  # connects to the first node
+        step_until(worker, lambda: consumer.connected)  # at the first node
         ports = [node.mqtt_port for node in cluster]
         order = Order(ports, 4, USER, PASSWORD, devices=30, sessions=6, over_s=3.0, seed=1)
         with devices(order, tmp_path) as process:
-            kept = 0
-            while kept < 150:
-                kept += worker.step(stop)
-                assert time.monotonic() < deadline
+            step_until(worker, lambda: len(list(store.sessions())) > 50)
             cluster[0].kill()
-            while process.poll() is None:
-                worker.step(stop)
-                assert time.monotonic() < deadline
+            step_until(worker, lambda: process.poll() is not None)
         log = log_in(tmp_path)
-        while worker.step(stop):
+        while worker.step(threading.Event()):
             pass
         newest = {(s.device, s.id): s.revision for s in sorted(log.sent, key=lambda s: s.revision)}
         sessions = {(str(s.device), str(s.session_id)): s.revision for s in store.sessions()}
@@ -185,8 +181,14 @@ def test_a_configuration_names_one_way_in(tmp_path: Path) -> None:
 def test_the_device_of_a_status_is_known(cluster: list[Node], config: RabbitMqConfig, tmp_path: Path) -> None:
     with open_store(StoreConfig(file=tmp_path / "backend.sqlite3")) as store, a_consumer(config) as consumer:
         worker = Worker(consumer, store, Metrics(), topic_prefix="heartline")
-        worker.step(threading.Event())
+        step_until(worker, lambda: consumer.connected)  # at the first node that lives
         publish(cluster[2].mqtt_port, [delivery(b"online", name="status")], username=USER, password=PASSWORD)
-        while not worker.step(threading.Event()):
-            pass
+        step_until(worker, lambda: bool(store.devices()))
         assert [str(device.device) for device in store.devices() if device.online] == [DEVICE]
+
+
+def step_until(worker: Worker, happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not happened():
+        worker.step(threading.Event())
+        assert time.monotonic() < deadline
