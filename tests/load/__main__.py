@@ -81,9 +81,9 @@ _AT_ONCE = (
     "before is acknowledged. The delay is that of a queue: how long it takes until it is empty."
 )
 _KILLED = (
-    "The same with {sessions} sessions each; when three tenths are kept, the first worker is killed with SIGKILL and started "
-    "again 3 s later, and with the cluster the first node is killed, too, for good. Devices and workers that were "
-    "connected to it go on at another."
+    "The same with {sessions} sessions each; when three tenths are kept, the first worker is killed with SIGKILL and "
+    "started again 3 s later, and with the cluster the first node is killed, too, for good. Devices and workers "
+    "that were connected to it go on at another."
 )
 _STEADY = (
     "{sessions} sessions of each device, spread over {seconds:.0f} s: a message is sent when it is there, so that the "
@@ -120,15 +120,15 @@ def _in_short(drained: Sequence[Result], results: Sequence[Result], growth: Sequ
         best = max((r for r in drained if r.broker == broker), key=lambda r: r.messages / r.seconds)
         costs = [_cost_ms(r) for r in growth if r.broker == broker]
         devices = [r.plan.devices for r in growth if r.broker == broker]
+        team = f"{best.plan.workers} worker{'s' if best.plan.workers > 1 else ''}"
         parts.append(
-            f"{broker}: {best.summaries / best.seconds:.0f} summaries a second within {best.messages / best.seconds:.0f} "
-            f"messages, with {best.plan.workers} worker{'s' if best.plan.workers > 1 else ''}; limited by "
-            f"{_limit(best)}. Each message costs {costs[0]:.2f} ms of a core with {devices[0]:,} devices and "
-            f"{costs[-1]:.2f} ms with {devices[-1]:,}."
+            f"{broker}: {best.summaries / best.seconds:.0f} summaries a second within "
+            f"{best.messages / best.seconds:.0f} messages, with {team}; limited by {_limit(best)}. Each message costs "
+            f"{costs[0]:.2f} ms of a core with {devices[0]:,} devices and {costs[-1]:.2f} ms with {devices[-1]:,}."
         )
     return (
-        f"In {len(results)} runs devices were told that {sum(r.messages for r in results):,} messages are taken. Of these "
-        f"{sum(r.lost for r in results)} are lost, and {sum(r.twice for r in results)} are there twice.\n\n- "
+        f"In {len(results)} runs devices were told that {sum(r.messages for r in results):,} messages are taken. Of "
+        f"these {sum(r.lost for r in results)} are lost, and {sum(r.twice for r in results)} are there twice.\n\n- "
         + "\n- ".join(parts)
     )
 
@@ -203,19 +203,18 @@ def _limit(result: Result) -> str:
 
 
 def _growth(results: Sequence[Result]) -> str:
-    rows = []
-    for r in results:
-        rows.append(
-            [
-                r.broker,
-                f"{r.plan.devices:,}",
-                f"{r.messages / r.seconds:.0f}",
-                f"{_cost_ms(r):.3f}",
-                f"{r.megabytes[_broker(r)]:.0f}",
-                f"{r.megabytes['workers']:.0f}",
-                f"{r.megabytes['PostgreSQL']:.0f}",
-            ]
-        )
+    rows = [
+        [
+            r.broker,
+            f"{r.plan.devices:,}",
+            f"{r.messages / r.seconds:.0f}",
+            f"{_cost_ms(r):.3f}",
+            f"{r.megabytes[_broker(r)]:.0f}",
+            f"{r.megabytes['workers']:.0f}",
+            f"{r.megabytes['PostgreSQL']:.0f}",
+        ]
+        for r in results
+    ]
     head = ["broker", "devices", "messages/s", "ms per message", "broker MB", "workers MB", "PostgreSQL MB"]
     return (
         "## How cost grows\n\nTwo workers, all sessions waiting. Processor time per message of broker, workers and "
