@@ -136,7 +136,8 @@ class Worker:
                 for delivery in deliveries:
                     self._keep([delivery])
             else:
-                self._commit([], [self._letter(deliveries[0], str(refused), messages[0].device)])
+                device = messages[0].device if messages else None
+                self._commit([], [self._letter(deliveries[0], str(refused), device)])
 
     def _commit(self, messages: Sequence[Message], letters: Sequence[DeadLetter]) -> None:
         outcome = self._store.keep(messages, letters, self._now())
@@ -153,7 +154,7 @@ class Worker:
             uuid7(now),
             now,
             None if device is None else uuid.UUID(device),
-            delivery.topic[:_TOPIC_CHARACTERS].replace("\0", "?"),
+            "".join(c if c.isprintable() else "?" for c in delivery.topic[:_TOPIC_CHARACTERS]),
             reason,
             len(delivery.payload),
             delivery.payload[:MAX_PAYLOAD_BYTES],

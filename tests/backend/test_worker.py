@@ -10,8 +10,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from random import Random
+from typing import Self
 
 import paho.mqtt.client as mqtt
 import psycopg
@@ -26,11 +28,13 @@ from edge_agent.sync.topics import PUBLISHED_AT
 from heartline_backend.config import SharedBrokerConfig, StoreConfig
 from heartline_backend.consumers.base import Delivery
 from heartline_backend.consumers.mqtt import MqttConsumer
+from heartline_backend.errors import StoreRefusedError
 from heartline_backend.ingest import Worker, retry_dead_letters
+from heartline_backend.messages import Message, SessionMessage
 from heartline_backend.metrics import Metrics
 from heartline_backend.store.open import open_store
 from heartline_backend.store.rows import DeadLetter
-from heartline_backend.store.store import Store
+from heartline_backend.store.store import Outcome, Store
 from tests.backend.samples import DEVICE, NOON, a_summary, a_tombstone, an_event, delivery
 from tests.mosquitto import free_port, mosquitto
 from tests.postgresql import emptied
@@ -140,6 +144,61 @@ def test_a_text_that_paho_cannot_read_does_not_silence_a_worker(tmp_path: Path, 
         client.loop_stop()
         step_until(one, 1)
     assert len(list(file_store.sessions())) == 1
+
+
+class Handed:
+    """A consumer that was handed some deliveries."""
+
+    connected = True
+
+    def __init__(self, deliveries: Sequence[Delivery]) -> None:
+        self.acknowledged: list[Delivery] = []
+        self._deliveries = deliveries
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def receive(self, _most: int, _wait_s: float) -> Sequence[Delivery]:
+        return self._deliveries
+
+    def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        self.acknowledged += deliveries
+
+
+def test_a_message_that_the_database_refuses_becomes_a_dead_letter_and_the_others_are_kept(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None is known that gets so far; should there be one, it may not come again for ever."""
+    keep = store.keep
+
+    def keep_but_one(messages: Sequence[Message], letters: Sequence[DeadLetter], now: datetime) -> Outcome:
+        if any(isinstance(message, SessionMessage) and message.athlete == "a3" for message in messages):
+            reason = "the store does not take it"
+            raise StoreRefusedError(reason)
+        return keep(messages, letters, now)
+
+    monkeypatch.setattr(store, "keep", keep_but_one)
+    handed = Handed([*(delivery(a_summary(athlete=f"a{n}")) for n in range(5)), delivery(b"{")])
+    Worker(handed, store, Metrics(), topic_prefix="heartline").step(threading.Event())
+    assert {session.athlete for session in store.sessions()} == {"a0", "a1", "a2", "a4"}
+    letters = {letter.reason: letter for letter in store.dead_letters()}
+    assert b'"a3"' in letters["the store does not take it"].payload
+    assert len(letters) == 2
+    assert len(handed.acknowledged) == 6
+
+
+@pytest.mark.parametrize(
+    "topic", ["", "a\0b", "heartline/\udc80/session", "/" * 500, "\u202e", f"heartline/{DEVICE}/x\n"]
+)
+def test_whatever_the_topic_it_becomes_a_dead_letter(store: Store, topic: str) -> None:
+    handed = Handed([Delivery(topic, b"\xff\x00", None)])
+    Worker(handed, store, Metrics(), topic_prefix="heartline").step(threading.Event())
+    (letter,) = store.dead_letters()
+    assert letter.topic.isprintable()
+    assert letter.payload == b"\xff\x00"
 
 
 def test_two_workers_of_one_number_are_told_so(
