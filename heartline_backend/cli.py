@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from edge_agent import __version__
@@ -16,6 +17,9 @@ from heartline_backend.errors import BackendError
 from heartline_backend.store import cli as store_cli
 
 BAD_INPUT = 2
+
+# Of the extra; the distribution is installed without it on devices.
+_NEEDED = ("pika", "prometheus_client", "psycopg", "starlette", "uvicorn")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,6 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = _parser().parse_args(argv)
     try:
+        _check_extra()
         return int(args.run(args))
     except (BackendError, HeartlineError) as error:
         print(f"heartline-backend: {error}", file=sys.stderr)
@@ -35,6 +40,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
+
+
+def _check_extra() -> None:
+    if missing := [name for name in _NEEDED if find_spec(name) is None]:
+        msg = f"{', '.join(missing)} not installed; run: {sys.executable} -m pip install 'heartline[backend]'"
+        raise BackendError(msg)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -161,3 +161,11 @@ def test_demand_is_forecast_by_the_hour_and_compared_with_last_week(
     assert main(["demand", "--config", str(file), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert max(told["baseline"][told["monday"]]) == 9
+
+
+def test_without_its_extra_the_command_says_what_to_install(
+    config: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("heartline_backend.cli.find_spec", lambda name: None if name == "psycopg" else name)
+    assert main(["athletes", "--config", config]) == BAD_INPUT
+    assert "psycopg not installed; run: " in capsys.readouterr().err
