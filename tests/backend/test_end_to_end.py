@@ -74,3 +74,17 @@ def _text(url: str) -> str:
             return str(answer.read().decode())
     except OSError:
         return ""
+
+
+async def test_a_worker_whose_store_is_away_says_so_and_can_be_stopped(tmp_path: Path) -> None:
+    file = tmp_path / "backend.toml"
+    lines = ["store.postgresql = 'host=/nowhere'", "broker.host = '127.0.0.1'", f"metrics.port = {free_port()}"]
+    file.write_text("\n".join(lines))
+    command = [sys.executable, "-m", "heartline_backend.cli", "run", "--config", str(file)]
+    running = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
+    assert running.stderr is not None
+    said = await asyncio.wait_for(running.stderr.readline(), 30)
+    assert b"store: PostgreSQL: " in said
+    assert said.endswith(b"trying again\n")
+    running.send_signal(signal.SIGTERM)
+    assert await asyncio.wait_for(running.wait(), 20) == 0
