@@ -96,9 +96,9 @@ class Bench:
 
 
 @contextmanager
-def bench(directory: Path, *, told: bool = True) -> Iterator[Bench]:
+def bench(directory: Path, *, told: bool = True, clock: SetClock | None = None) -> Iterator[Bench]:
     """A journal in a folder, and what records to it."""
-    clock = SetClock()
+    clock = clock or SetClock()
     config = AgentConfig(StoreConfig(directory), sensors=(STRAP,), athlete=AthleteConfig("ada"))
     with Journal(directory) as journal:
         recorder = Recorder(config, journal, clock, Events(journal, clock, told=told), enqueue=True)
