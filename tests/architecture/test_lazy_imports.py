@@ -57,3 +57,9 @@ def test_the_agent_loads_nothing_of_the_extras_nor_of_recorded_files() -> None:
     loaded = _loads("import edge_agent.agent.agent, edge_agent.sensors.links.scan")
     assert {"bleak", "numpy", "paho", "sqlite3"} <= loaded
     assert not loaded & (EXTRAS | {"fitdecode", "tcxreader"})
+
+
+def test_a_bundle_is_scored_without_tensorflow_beside_which_a_runtime_crashes() -> None:
+    loaded = _loads("import training.device, training.recovery.populations")
+    assert "training" in loaded
+    assert not loaded & {"keras", "tensorflow"}

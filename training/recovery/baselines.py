@@ -152,3 +152,28 @@ class FallRidge:
 def baselines() -> list[Baseline]:
     """All of them, unfitted."""
     return [Persistence(), MeanFall(), SharedTau(), FreeExponential(), FallRidge()]
+
+
+def fitted(recovered: Sequence[Recovered]) -> list[Baseline]:
+    """All of them, fitted to some people's recoveries."""
+    made = baselines()
+    for baseline in made:
+        baseline.fit(recovered)
+    return made
+
+
+def baselines_left_out(
+    trained: Sequence[Recovered], scored: Sequence[Recovered]
+) -> tuple[dict[str, Changes], NDArray[np.float64]]:
+    """Each baseline's forecasts, fitted without the person; and the shared time constant of each recovery."""
+    person_of = np.array([r.recording.person for r in scored])
+    forecasts = {b.name: np.empty((len(person_of), len(HORIZONS_S))) for b in baselines()}
+    tau_s = np.empty(len(person_of))
+    for person in sorted(set(person_of.tolist())):
+        mine = person_of == person
+        own = [r for r in scored if r.recording.person == person]
+        for baseline in fitted([r for r in trained if r.recording.person != person]):
+            forecasts[baseline.name][mine] = baseline.predict(own)
+            if isinstance(baseline, SharedTau):
+                tau_s[mine] = baseline.tau_s
+    return forecasts, tau_s

@@ -16,10 +16,9 @@ from edge_agent.inference.runtime import Cell
 from edge_agent.recordings.recording import Recording
 from edge_agent.signals.recovery import HORIZONS_S
 from training.errors import TrainingError
-from training.recovery.baselines import Changes
+from training.recovery.baselines import Changes, baselines_left_out
 from training.recovery.dataset import ORIGIN_S, Recovered, recoveries
 from training.recovery.evaluate import people, score
-from training.recovery.summary import LSTM, baselines_left_out
 from training.simulator import Athlete, simulate
 from training.tables import table
 
@@ -27,6 +26,7 @@ from training.tables import table
 _STUDY = 20
 _STUDIES = 3
 _EVERY_S = 10
+_LSTM = "LSTM"
 
 Like = Callable[[Athlete, np.random.Generator], Athlete]
 Sampled = Callable[[Recording], Recording]
@@ -85,7 +85,7 @@ def evaluate(bundle_file: Path, recordings: Sequence[Recording]) -> Iterator[str
             for method, forecast in baselines_left_out(study, study)[0].items():
                 theirs.setdefault(method, []).append(forecast)
         baselines = [score(method, scored, [np.concatenate(made)]) for method, made in theirs.items()]
-        ours = score(LSTM, scored, [_forecast(cell, scored)])
+        ours = score(_LSTM, scored, [_forecast(cell, scored)])
         best = [min(baselines, key=lambda b, i=i: b.mae_bpm[i]) for i in range(len(HORIZONS_S))]  # type: ignore[misc]
         rows.append(
             [
@@ -96,7 +96,7 @@ def evaluate(bundle_file: Path, recordings: Sequence[Recording]) -> Iterator[str
                 *(f"{ours.mae_bpm[i] / b.mae_bpm[i]:.2f}" for i, b in enumerate(best)),
             ]
         )
-    head = [f"{what} +{h} s" for what in (LSTM, "best baseline", "ratio") for h in HORIZONS_S]
+    head = [f"{what} +{h} s" for what in (_LSTM, "best baseline", "ratio") for h in HORIZONS_S]
     yield table(["population", "recoveries", *head], rows)
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edge_agent.inference.recovery import LONGEST_S, seconds_to_target
 from edge_agent.recordings.recording import Recording
 from edge_agent.signals.recovery import HORIZONS_S
-from training.recovery.baselines import Baseline, Changes, FallRidge, SharedTau, baselines, origin_bpm
+from training.recovery.baselines import Changes, FallRidge, SharedTau, baselines_left_out, fitted, origin_bpm
 from training.recovery.dataset import ORIGIN_S, Recovered, measured_bpm
 from training.recovery.detection import Alarms, Found
 from training.recovery.evaluate import MethodScore, people, ratio_interval, score, share_inside
@@ -179,39 +179,15 @@ def medians(quantiles: NDArray[np.float32]) -> Changes:
     return quantiles[:, ORIGIN_S - 1, :, 1].astype(np.float64)
 
 
-def baselines_left_out(
-    trained: Sequence[Recovered], scored: Sequence[Recovered]
-) -> tuple[dict[str, Changes], NDArray[np.float64]]:
-    """Each baseline's forecasts, fitted without the person; and the shared time constant of each recovery."""
-    person_of = np.array([r.recording.person for r in scored])
-    forecasts = {b.name: np.empty((len(person_of), len(HORIZONS_S))) for b in baselines()}
-    tau_s = np.empty(len(person_of))
-    for person in people(scored):
-        mine = person_of == person
-        own = [r for r in scored if r.recording.person == person]
-        for baseline in _fitted([r for r in trained if r.recording.person != person]):
-            forecasts[baseline.name][mine] = baseline.predict(own)
-            if isinstance(baseline, SharedTau):
-                tau_s[mine] = baseline.tau_s
-    return forecasts, tau_s
-
-
 def _ridge_on_simulated(material: Material) -> Changes:
     ridge = FallRidge()
     ridge.fit(material.simulated)
     return ridge.predict(material.scored)
 
 
-def _fitted(recovered: Sequence[Recovered]) -> list[Baseline]:
-    made = baselines()
-    for baseline in made:
-        baseline.fit(recovered)
-    return made
-
-
 def _on_simulated(material: Material, trained: Sequence[Trained]) -> list[MethodScore]:
     held_out = material.held_out
-    scores = [score(b.name, held_out, [b.predict(held_out)]) for b in _fitted(material.simulated)]
+    scores = [score(b.name, held_out, [b.predict(held_out)]) for b in fitted(material.simulated)]
     scores.append(score(ONE_SEED, held_out, [medians(t.held_out) for t in trained]))
     return [msgspec.structs.replace(s, by_person_bpm={}) for s in scores]
 
