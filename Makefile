@@ -18,7 +18,8 @@ BROKERS := command -v mosquitto && ls /usr/lib/postgresql/*/bin/initdb /usr/lib/
 BROKER_PACKAGES := mosquitto postgresql rabbitmq-server
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-arm test-vm bench bench-peers bench-backend reliability network bundles fuzz-profiles compare-profiles lint clean
+.PHONY: help demo test test-arm test-vm bench bench-peers bench-backend reliability network bundles \
+	fuzz-profiles fuzz-inbound compare-profiles lint clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,7 +54,10 @@ network: $(DEV)/installed ## every way a broker or the way to it fails: writes d
 	$(DEV)/bin/python -m tests.network
 
 fuzz-profiles: $(PROFILES)/installed ## coverage-guided fuzzing of what reads bytes from the air
-	$(PROFILES)/bin/python -m tests.fuzz $(ARGS)
+	$(PROFILES)/bin/python -m tests.fuzz profiles $(ARGS)
+
+fuzz-inbound: $(PROFILES)/installed ## coverage-guided fuzzing of what reads bytes from a broker
+	$(PROFILES)/bin/python -m tests.fuzz inbound $(ARGS)
 
 compare-profiles: $(PROFILES)/installed ## the same bytes read by other people's parsers
 	$(PROFILES)/bin/python -m tests.compare_profiles

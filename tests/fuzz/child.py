@@ -1,4 +1,4 @@
-"""Fuzz one target in a process of its own: `python -m tests.fuzz.child NAME [libFuzzer's arguments]`.
+"""Fuzz one target in a process of its own: `python -m tests.fuzz.child GROUP NAME [libFuzzer's arguments]`.
 
 On a finding libFuzzer writes the input down and ends with another status than 0.
 """
@@ -6,12 +6,22 @@ On a finding libFuzzer writes the input down and ends with another status than 0
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 
 import atheris
 
-with atheris.instrument_imports(include=["edge_agent.sensors.profiles"]):
-    from tests.fuzz.targets import target
+from tests.fuzz.mutation import mutate_json
+
+# What is instrumented may not have been imported before, so the packages are named here as well as in the groups.
+_INSTRUMENTED = {
+    "profiles": ["edge_agent.sensors.profiles"],
+    "inbound": ["edge_agent.sync", "edge_agent.store.identifiers", "heartline_backend.messages", "paho"],
+}
 
 if __name__ == "__main__":
-    atheris.Setup([sys.argv[0], *sys.argv[2:]], target(sys.argv[1]))
+    group_name, name, *arguments = sys.argv[1:]
+    with atheris.instrument_imports(include=_INSTRUMENTED[group_name]):
+        group = import_module(f"tests.fuzz.{group_name}")
+    mutator = {"custom_mutator": mutate_json} if name in group.JSON_TARGETS else {}
+    atheris.Setup([sys.argv[0], *arguments], group.target(name), **mutator)
     atheris.Fuzz()

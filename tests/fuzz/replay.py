@@ -1,14 +1,17 @@
-"""Run the inputs that a fuzz run has kept once more, to see what they cover: `python -m tests.fuzz.replay CORPORA`."""
+"""Run the inputs that a fuzz run has kept once more, to see what they cover.
+
+python -m tests.fuzz.replay GROUP CORPORA
+"""
 
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from pathlib import Path
 
-from tests.fuzz.targets import TARGETS, target
-
 if __name__ == "__main__":
-    for name in TARGETS:
-        run = target(name)
-        for file in (Path(sys.argv[1]) / name).iterdir():
+    group = import_module(f"tests.fuzz.{sys.argv[1]}")
+    for name in group.TARGETS:
+        run = group.target(name)
+        for file in (Path(sys.argv[2]) / name).iterdir():
             run(file.read_bytes())

@@ -1,11 +1,11 @@
-"""The fuzz run's targets take their own seeds."""
+"""The targets of the fuzz run over the profiles take their own seeds."""
 
 from __future__ import annotations
 
 import pytest
 
 from edge_agent.sensors.profiles.polar_acceleration import AccelerationStream
-from tests.fuzz.targets import TARGETS, seeds, target
+from tests.fuzz.profiles import TARGETS, seeds, target
 
 
 @pytest.mark.parametrize("name", TARGETS)

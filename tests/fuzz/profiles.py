@@ -1,4 +1,4 @@
-"""What the fuzz run tries: a parser, `parse UUID`, or a decoder with a sequence of packets, `stream UUID`.
+"""What reads bytes from the air: a parser, `parse UUID`, or a decoder with a sequence of packets, `stream UUID`.
 
 A finding is what raises anything but `MalformedPacketError`, names a field outside of the packet, or reads a number
 that is none.
@@ -13,7 +13,7 @@ from edge_agent.errors import MalformedPacketError
 from edge_agent.sensors.profiles.polar_acceleration import AccelerationStream
 from edge_agent.sensors.profiles.readings import Acceleration, Reading
 from edge_agent.sensors.profiles.registry import CHARACTERISTICS, new_decoder
-from edge_agent.sensors.profiles.uuids import normalized
+from edge_agent.sensors.profiles.uuids import normalized, shortest
 from tests.sensors.profiles.documentation import documented_packets
 
 _ARRIVAL_UNITS_PER_S = 4  # of the byte between two packets: 0 to 64 s
@@ -30,9 +30,28 @@ _HANDSHAKES = (
     ("f001020000 01011000",),
 )
 
+JSON_TARGETS = ()
+COVERED = ["edge_agent/sensors/profiles/*"]
+
 TARGETS = [f"parse {uuid}" for uuid in CHARACTERISTICS] + [
     f"stream {uuid}" for uuid, characteristic in CHARACTERISTICS.items() if characteristic.decoder
 ]
+
+
+def title(name: str) -> str:
+    """The target for people."""
+    kind, uuid = name.split()
+    return f"{kind} {shortest(uuid)} {CHARACTERISTICS[uuid].name}"
+
+
+def longest(name: str) -> int:
+    """Bytes of the longest input that is tried; a value of an attribute has at most 512."""
+    return 256 if name.startswith("parse") else 512
+
+
+def weight(_: str) -> int:
+    """All get as many inputs."""
+    return 1
 
 
 def target(name: str) -> Callable[[bytes], None]:
