@@ -234,8 +234,8 @@ def _uuid(text: str, what: str) -> str:
     try:
         plain = str(uuid.UUID(text))
     except ValueError:
-        plain = ""
-    if plain != text.lower():  # or in braces, or as a URN
+        plain = None
+    if plain is None or plain != text.lower():  # as in braces, or as a URN
         _refuse(f"{what} is no UUID")
     return plain
 

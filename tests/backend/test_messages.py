@@ -76,6 +76,7 @@ def test_times_are_brought_to_utc() -> None:
         (changed(a_summary(), duration_s=-1), "`duration_s` is out of range"),
         (changed(a_summary(), duration_s=10**30), "`duration_s` is out of range|integer"),
         (changed(a_summary(), session_id="7"), "`session_id` is no UUID"),
+        (changed(a_summary(), session_id=""), "`session_id` is no UUID"),
         (changed(a_summary(), session_id="{019cae6b-6600-72a2-aa9a-e98bdaca1d09}"), "`session_id` is no UUID"),
         (changed(a_summary(), athlete=""), "`athlete` has not 1 to 200 characters"),
         (changed(a_summary(), athlete="a" * 201), "`athlete` has not 1 to 200 characters"),
