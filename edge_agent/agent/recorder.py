@@ -73,6 +73,8 @@ class Recorder:
 
     def close_interrupted(self) -> None:
         """Close what an earlier run could not."""
+        if not self._journal.writable:  # then it does not show all that is closed already
+            return
         for session in self._journal.open_sessions():
             self._journal.close_session(session, interrupted=True, enqueue=self._enqueue)
             log.warning("session: an interrupted one was closed; none of its recorded seconds is lost")

@@ -6,6 +6,7 @@ log to the disk before a commit returns: a crash of the process or of the system
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import sqlite3
@@ -27,6 +28,13 @@ _PASSING = {
     sqlite3.SQLITE_BUSY: "another program writes to it; close that",
     sqlite3.SQLITE_LOCKED: "another program writes to it; close that",
 }
+# What the system says of a disk, before SQLite is asked:
+_OF_DISK = {
+    errno.ENOSPC: sqlite3.SQLITE_FULL,
+    errno.EDQUOT: sqlite3.SQLITE_FULL,
+    errno.EROFS: sqlite3.SQLITE_READONLY,
+    errno.EIO: sqlite3.SQLITE_IOERR,
+}
 # These do not, since the file itself is at fault:
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
 
@@ -42,6 +50,9 @@ _PRAGMAS = (
     "foreign_keys=ON",
     "secure_delete=ON",  # what is deleted is overwritten with zeros
 )
+
+# Each session in the log takes a page of it at least, and the log is copied when it has 500.
+UNSEEN_SESSIONS = 1000
 
 # Another program that writes is not waited for: a second that finds the file locked is kept for the next attempt.
 _BUSY_S = 0.1
@@ -77,6 +88,24 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
         db.close()
 
 
+def glimpse(path: Path) -> sqlite3.Connection:
+    """Read a journal on a disk that cannot be written, by the agent that holds its folder.
+
+    SQLite cannot open the log there, so what is seen is what had been copied from it, without the newest changes: up to
+    `UNSEEN_SESSIONS` sessions may be missing.
+
+    Raises:
+        sqlite3.Error: it cannot be read.
+    """
+    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, isolation_level=None)
+    try:
+        db.execute("PRAGMA schema_version")
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db
+
+
 @contextmanager
 def transaction(db: sqlite3.Connection) -> Iterator[None]:
     """All or nothing, and on the disk when it ends."""
@@ -109,6 +138,17 @@ def passing_trouble(error: sqlite3.Error) -> str | None:
     return _PASSING.get(_code(error))
 
 
+def trouble_of_disk(error: BaseException | None) -> str | None:
+    """Why a journal cannot be opened on a disk that cannot be written, and the remedy; None when it is not that."""
+    if isinstance(error, OSError):
+        return _PASSING.get(_OF_DISK.get(error.errno or 0, sqlite3.SQLITE_OK))
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_IOERR_SHMSIZE:  # there is no room to share memory in
+        return _PASSING[sqlite3.SQLITE_FULL]
+    if isinstance(error, sqlite3.Error) and _code(error) in _OF_DISK.values():
+        return passing_trouble(error)
+    return None
+
+
 def says_damaged(error: sqlite3.Error) -> bool:
     """Whether the error means that the file is damaged."""
     return _code(error) in _DAMAGE
@@ -136,7 +176,7 @@ def lock_folder(directory: Path) -> int:
         if not directory.is_dir():
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             sync_folder(directory.parent)
-        lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = _open_lock(directory / "lock")
     except OSError as error:
         msg = f"{directory}: cannot hold the journal ({error.strerror}); name a writable folder in [store] directory"
         raise JournalError(msg) from error
@@ -150,6 +190,15 @@ def lock_folder(directory: Path) -> int:
         )
         raise JournalError(msg) from error
     return lock
+
+
+def _open_lock(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def sync_folder(directory: Path) -> None:

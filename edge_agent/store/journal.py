@@ -23,11 +23,14 @@ from edge_agent.store import commands, outbox, schema, sessions
 from edge_agent.store.backlog import HELD_SECONDS, Backlog, Write
 from edge_agent.store.database import (
     FILE_NAME,
+    UNSEEN_SESSIONS,
     connect,
+    glimpse,
     lock_folder,
     passing_trouble,
     says_damaged,
     transaction,
+    trouble_of_disk,
 )
 from edge_agent.store.forget import Forgotten, clean, delete_athlete, is_cleaning_due
 from edge_agent.store.messages import Event, OutboxMessage
@@ -38,12 +41,16 @@ from edge_agent.store.summary import Second, Summary
 
 log = logging.getLogger(__name__)
 
+_HELD_H = HELD_SECONDS // 3600
+
 
 class Journal:
     """One device's record. Only one process at a time may have it open; others may read the file with SQLite."""
 
     def __init__(self, directory: Path) -> None:
         """Open the journal in `directory`, making both when missing, and repairing it when it is damaged.
+
+        Where there is one on a disk that cannot be written, it is opened later, and recording begins in memory.
 
         Raises:
             JournalError: another agent has it open, or it cannot be opened; the message names the remedy.
@@ -54,17 +61,44 @@ class Journal:
         self._begun: dict[int, NewSession] = {}  # by this process, and not closed yet
         self._acknowledged: set[int] = set()  # whose acknowledgement waits in the backlog
         self._together: list[Write] | None = None  # changes that are to be made in one transaction
+        self._glimpsed = False  # whether the file is only seen, and not open yet
         self._lock = lock_folder(directory)
         try:
-            self._db = self._open()
+            self._db = self._open_or_glimpse()
             (last,) = self._db.execute("SELECT coalesce(max(id), 0) FROM session").fetchone()
         except BaseException:
             os.close(self._lock)
             raise
-        self._last_session = int(last)
+        self._last_session = int(last) + (UNSEEN_SESSIONS if self._glimpsed else 0)
+
+    def _open_or_glimpse(self) -> sqlite3.Connection:
+        try:
+            return self._open()
+        except JournalError as error:
+            trouble = trouble_of_disk(error.__cause__)
+            if trouble is None or not self.path.exists():
+                raise
+            try:
+                db = glimpse(self.path)
+                known = schema.version_of(db, self.path) == schema.VERSION
+            except sqlite3.Error:
+                raise error from error.__cause__
+            if not known:
+                db.close()
+                raise
+            self._glimpsed = True
+            log.error(  # noqa: TRY400 - the trace says nothing more
+                "journal: it cannot be opened (%s): %s. Recording begins in memory, for %d h at most",
+                *(error.__cause__, trouble, _HELD_H),
+            )
+            return db
 
     def _open(self) -> sqlite3.Connection:
         try:
+            if (
+                self.path.exists()
+            ):  # a read-only disk says so here; of its log SQLite would say that it cannot be opened
+                os.close(os.open(self.path, os.O_RDWR | os.O_CLOEXEC))
             ensure_sound(self.path.parent)
             db = connect(self.path)
         except (OSError, sqlite3.Error) as error:
@@ -109,7 +143,7 @@ class Journal:
     @property
     def writable(self) -> bool:
         """Whether what is written now is on the disk at once, as far as is known."""
-        return not self._backlog
+        return not (self._backlog or self._glimpsed)
 
     @property
     def held_s(self) -> int:
@@ -133,7 +167,7 @@ class Journal:
         if self._together is not None:
             self._together += writes
             return False
-        if self._backlog and not (self._backlog.due() and self._flush()):
+        if not self.writable and not (self._backlog.due() and self._flush()):
             self._hold(writes)
             return False
         try:
@@ -180,6 +214,8 @@ class Journal:
 
     def _flush(self) -> bool:
         """Try to write what waits in memory; whether nothing waits any more."""
+        if self._glimpsed and not self._open_at_last():
+            return False
         try:
             self._backlog.flush(self._db)
         except sqlite3.Error as error:
@@ -189,6 +225,15 @@ class Journal:
         self._acknowledged.clear()
         log.warning("journal: it can be written again; nothing waits in memory any more")
         self._tell(queued=True)
+        return True
+
+    def _open_at_last(self) -> bool:
+        try:
+            db = self._open()
+        except JournalError:
+            return False
+        self._db.close()
+        self._db, self._glimpsed = db, False
         return True
 
     def _replace(self) -> None:
@@ -208,7 +253,7 @@ class Journal:
         elif trouble := passing_trouble(error):
             log.error(
                 "journal: it cannot be written (%s): %s. Recording goes on in memory, for %d h at most",
-                *(error, trouble, HELD_SECONDS // 3600),
+                *(error, trouble, _HELD_H),
             )
         else:
             msg = f"{self.path}: cannot be written ({error}); this is a fault of heartline, please report it"

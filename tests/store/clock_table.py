@@ -165,6 +165,13 @@ def step_back_in_mid_session(directory: Path) -> list[Dated]:
     return device.finish()
 
 
+def begin_of_summer_time(directory: Path) -> list[Dated]:
+    start = datetime(2026, 3, 29, 1, 59, tzinfo=ZONE)  # a minute before 2:00 is 3:00
+    device = Device(directory, PlayedClock(start.astimezone(UTC), timedelta(), trusted=True))
+    device.record()
+    return device.finish()
+
+
 def end_of_summer_time(directory: Path) -> list[Dated]:
     start = datetime(2026, 10, 25, 2, 59, tzinfo=ZONE)  # a minute before 3:00 is 2:00 again
     device = Device(directory, PlayedClock(start.astimezone(UTC), timedelta(), trusted=True))
@@ -188,6 +195,7 @@ CASES: dict[str, Callable[[Path], list[Dated]]] = {
     "boot without time (1970), known 70 minutes later": boot_without_time,
     "boot 3 years behind, set in mid-session": step_of_three_years,
     "clock an hour ahead, set back in mid-session": step_back_in_mid_session,
+    "begin of summer time in mid-session": begin_of_summer_time,
     "end of summer time in mid-session": end_of_summer_time,
     "time known only after the next boot": never_known_before_the_next_boot,
 }

@@ -14,7 +14,7 @@ from typing import Any
 REPOSITORY = Path(__file__).parent.parent.parent
 
 PRELUDE = """
-import json, logging, os, sys
+import json, logging, os, subprocess, sys
 from pathlib import Path
 from edge_agent.store.journal import Journal
 from tests.store.samples import new_session, second
@@ -32,6 +32,22 @@ def fill():
                 file.write(bytes(4096))
         except OSError:
             pass
+
+def remount(how): subprocess.run(["mount", "-o", f"remount,{how}", disk], check=True)
+
+def crashed(count):
+    # Leave a journal whose last sessions are in its log alone, as a power cut does.
+    if os.fork() == 0:
+        journal = Journal(disk / "store")
+        for _ in range(count):
+            journal.close_session(journal.open_session(new_session(), [second(0)]), interrupted=False, enqueue=True)
+        journal.open_session(new_session(), [second(0)])
+        os._exit(0)
+    os.wait()
+
+def unshare():
+    # Of a clean stop: the file that SQLite shares memory in is made anew, for which there has to be room.
+    (disk / "store" / "journal.sqlite3-shm").unlink()
 
 def free(): (disk / "ballast").unlink()
 def report(**values): print(json.dumps({"said": said, **values}))

@@ -17,6 +17,7 @@ from tests.store.clock_table import CASES, RECORDED_S
         ("boot without time (1970), known 70 minutes later", [0], [True], [2]),
         ("boot 3 years behind, set in mid-session", [0], [True], [1]),
         ("clock an hour ahead, set back in mid-session", [3600, 0], [True, True], [1, 1]),
+        ("begin of summer time in mid-session", [0], [True], [1]),
         ("end of summer time in mid-session", [0, 0], [True, True], [1, 1]),
         ("time known only after the next boot", [-2 * 86400, 0], [False, True], [1, 1]),
     ],
