@@ -118,6 +118,11 @@ class _Client(mqtt.Client):
             self.on_broken()
             return MQTTErrorCode.MQTT_ERR_PROTOCOL
 
+    def hear_no_more(self) -> None:
+        """Let go of the callbacks, which hold this client: its sockets are closed now, not when Python tidies up."""
+        self.on_connect = self.on_publish = self.on_message = self.on_disconnect = None
+        del self.on_broken
+
 
 @dataclass(eq=False)
 class _Link:
@@ -254,6 +259,12 @@ class Connection:
         loop = asyncio.get_running_loop()
         link = _Link(self._new_client(), loop.create_future(), loop.create_future())
         self._listen(link, loop)
+        try:
+            return await self._attempt(link)
+        finally:
+            link.client.hear_no_more()
+
+    async def _attempt(self, link: _Link) -> Trouble:
         config = self._config
         try:
             await asyncio.to_thread(link.client.connect, config.host, config.port, KEEPALIVE_S, **self._session())

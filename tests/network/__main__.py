@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,9 @@ from tests.store.disk import REPOSITORY
 
 REPORT = REPOSITORY / "docs" / "network.md"
 CASES = [*outages.CASES, *refusals.CASES]
+
+_CONNECTED = "broker: connected"
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 _MEMORY = "/dev/shm"  # noqa: S108 - a private folder is made in it; what is measured is not the disk
 
@@ -109,7 +113,7 @@ def _report(rows: list[Row], took_s: float) -> str:
 
 
 def _line(case: Case, row: Row) -> str:
-    said = [text.removesuffix("; trying again") for text in row.said if text != "broker: connected"]
+    said = [_UUID.sub("<device>", text.removesuffix("; trying again")) for text in row.said if text != _CONNECTED]
     noticed = "" if row.noticed_s is None else f" after {_time(row.noticed_s)}"
     cells = (
         case.fault,
@@ -124,7 +128,7 @@ def _line(case: Case, row: Row) -> str:
 
 
 def _time(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s" if seconds < 300 else f"{seconds / 60:.0f} min"
 
 
 def _mosquitto() -> str:

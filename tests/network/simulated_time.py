@@ -24,6 +24,7 @@ _PAUSE_S = 60.0
 # machine.
 _MOMENT_BEFORE_STEP_S = 0.1
 _MOMENT_BEFORE_JUMP_S = 0.002
+_MOMENT_AT_AN_END_S = 0.05  # in which all notice that a connection is over
 
 
 class _Selector(selectors.DefaultSelector):
@@ -32,13 +33,16 @@ class _Selector(selectors.DefaultSelector):
         self.now_s = 0.0
         self.threads = 0
         self.is_quiet: Callable[[], bool] = lambda: False
+        self._was_quiet = False
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """What is ready; when nothing is, it is later."""
         if timeout is not None and timeout <= 0:
             return super().select(0)
-        jump = timeout is not None and (timeout > _PAUSE_S or self.is_quiet())
-        ready = super().select(_MOMENT_BEFORE_JUMP_S if jump else _MOMENT_BEFORE_STEP_S)
+        was_quiet, self._was_quiet = self._was_quiet, self.is_quiet()
+        jump = timeout is not None and (timeout > _PAUSE_S or self._was_quiet)
+        before_jump_s = _MOMENT_BEFORE_JUMP_S if was_quiet else _MOMENT_AT_AN_END_S
+        ready = super().select(before_jump_s if jump else _MOMENT_BEFORE_STEP_S)
         if not ready and timeout is not None and not self.threads:
             self.now_s += timeout if jump else min(timeout, _STEP_S)
         return ready

@@ -42,16 +42,16 @@ REMEDIES = {
 
 @pytest.mark.parametrize("fault", REFUSALS)
 def test_what_a_broker_refuses_is_said_once_and_sent_when_it_is_mended(fault: str, tmp_path: Path) -> None:
-    row = run_simulated(refused(REFUSALS[fault], tmp_path, duration_s=2.5 * _HOUR_S))
+    row = run_simulated(refused(REFUSALS[fault], tmp_path, duration_s=1.25 * _HOUR_S))
     assert (row.lost, row.twice) == (0, 0)
     assert [times for text, times in row.said.items() if REMEDIES[fault] in text] == [1]
     assert row.recovered_s <= _HOUR_S
     assert row.attempts is not None
-    assert row.attempts <= 250
+    assert row.attempts <= 150
 
 
 def test_a_broker_that_comes_back_gets_what_was_recorded_meanwhile(tmp_path: Path) -> None:
-    row = run_simulated(broker_gone(tmp_path, hours=6, sessions=4))
+    row = run_simulated(broker_gone(tmp_path, hours=2, sessions=4))
     assert (row.sent, row.lost, row.twice) == (4, 0, 0)
     assert row.recovered_s <= 60
 
@@ -69,7 +69,18 @@ def test_a_connection_is_not_kept_for_a_broker_that_acknowledges_nothing(tmp_pat
     assert any("does not acknowledge" in text for text in row.said)
 
 
-def test_a_port_of_something_else_is_said_once(tmp_path: Path) -> None:
-    row = run_simulated(other_server(tmp_path, duration_s=_HOUR_S))
+def test_a_port_of_something_else_is_said_once_and_no_attempt_leaves_a_file_open(tmp_path: Path) -> None:
+    def open_files() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    before = open_files()
+    gc.disable()
+    try:
+        row = run_simulated(other_server(tmp_path, duration_s=_HOUR_S / 3))
+        assert row.attempts is not None
+        assert row.attempts > 20
+        assert open_files() <= before + 4  # of the backend
+    finally:
+        gc.enable()
     assert row.lost == 0
     assert [times for text, times in row.said.items() if "check that `port` is that of an MQTT broker" in text] == [1]
