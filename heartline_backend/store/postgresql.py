@@ -17,6 +17,17 @@ _Connection = psycopg.Connection[dict[str, Any]]
 # How long a connection may take: the worker tries again, and has to end when it is told to.
 _CONNECT_S = 5
 
+# A machine that loses its power in the middle of a transaction says nothing, and would keep its lock for as long as the
+# system waits for it: two hours, usually. Nothing here rests in a transaction.
+_IDLE_S = 30
+
+# The other way round: a server that is gone is given up after a minute (30 s of silence, and three questions).
+_ALIVE = "keepalives_idle=30 keepalives_interval=10 keepalives_count=3 tcp_user_timeout=60000"
+
+# What passes, though PostgreSQL has it among the errors of programs: a server that waits to become the main one, and a
+# worker that was stopped or had no processor for half a minute.
+_PASSING = (psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.IdleInTransactionSessionTimeout)
+
 # The advisory lock of all writers of this store: "heartlin" in ASCII, which no other program chooses by accident.
 _LOCK = int.from_bytes(b"heartlin")
 
@@ -31,11 +42,11 @@ class PostgresDatabase:
             StoreError: the connection string cannot be read.
         """
         try:
-            psycopg.conninfo.conninfo_to_dict(conninfo)
+            given = psycopg.conninfo.conninfo_to_dict(conninfo)
         except psycopg.Error as error:
             msg = f"`postgresql` in [store] is no connection string of libpq ({str(error).strip()})"
             raise StoreError(msg) from error
-        self._conninfo = conninfo
+        self._conninfo = psycopg.conninfo.make_conninfo(_ALIVE, **given)
         self._connection: _Connection | None = None
 
     @contextmanager
@@ -49,8 +60,7 @@ class PostgresDatabase:
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             msg = f"the store does not take it ({_said(error)})"
             raise StoreRefusedError(msg) from error
-        # Connections, deadlocks, full disks, shutdowns; and a server that waits to become the main one.
-        except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction) as error:
+        except (psycopg.OperationalError, *_PASSING) as error:  # connections, deadlocks, full disks, shutdowns
             msg = f"PostgreSQL: {_said(error)}"
             raise StoreAwayError(msg) from error
         except psycopg.Error as error:
@@ -89,6 +99,7 @@ class PostgresDatabase:
                 psycopg.connect(self._conninfo, autocommit=True, row_factory=dict_row, connect_timeout=_CONNECT_S),
             )
             self._connection.execute("SET TIME ZONE 'UTC'")
+            self._connection.execute(f"SET idle_in_transaction_session_timeout = '{_IDLE_S}s'")
         return self._connection
 
 

@@ -13,15 +13,16 @@ import pytest
 
 from edge_agent.store.identifiers import uuid7
 from heartline_backend.config import StoreConfig
-from heartline_backend.errors import StoreError
+from heartline_backend.errors import StoreAwayError, StoreError
 from heartline_backend.messages import Message
-from heartline_backend.store import reader
+from heartline_backend.store import postgresql, reader
 from heartline_backend.store import store as store_module
 from heartline_backend.store.migrations import VERSION
 from heartline_backend.store.open import open_store
 from heartline_backend.store.rows import DeadLetter
 from heartline_backend.store.store import STRAGGLERS, Outcome, Store
 from tests.backend.samples import DEVICE, NOON, OTHER_DEVICE, a_summary, a_tombstone, an_event, message
+from tests.postgresql import emptied
 
 LATER = NOON + timedelta(hours=3)  # when messages come
 
@@ -235,3 +236,20 @@ def test_workers_that_keep_the_same_messages_in_other_orders_do_not_wait_for_eac
             backward = workers.submit(keep, other, *reversed(messages))
             assert forward.result().kept + backward.result().kept in {200, 0}
     assert len(list(store.sessions())) == 200
+
+
+def test_a_worker_that_vanishes_in_a_transaction_does_not_hold_up_the_others_for_long(
+    server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgresql, "_IDLE_S", 1)
+    config = StoreConfig(postgresql=emptied(server))
+    with open_store(config) as vanished, open_store(config) as other:
+
+        def vanish() -> None:
+            with vanished._db.transaction():  # noqa: SLF001
+                vanished._db.lock(alone=False)  # noqa: SLF001
+                assert keep(other, message(a_tombstone())).kept == 1  # when the server has ended the first one
+
+        with pytest.raises(StoreAwayError, match="idle"):
+            vanish()
+        assert keep(vanished, message(a_summary(athlete="bo"))).kept == 1
