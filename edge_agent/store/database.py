@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from edge_agent.errors import JournalError
 
@@ -58,6 +59,24 @@ UNSEEN_SESSIONS = 1000
 _BUSY_S = 0.1
 
 
+class _Connection(sqlite3.Connection):
+    """Says that a schema is damaged whatever its bytes: SQLite quotes them, and they need not be text then."""
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:  # noqa: ANN401 - as its base has it
+        """Run a statement.
+
+        Raises:
+            sqlite3.Error: it fails.
+        """
+        try:
+            return super().execute(sql, parameters)
+        except UnicodeDecodeError as error:
+            msg = "malformed database schema, with bytes that are no text"
+            damaged = sqlite3.DatabaseError(msg)
+            damaged.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+            raise damaged from error
+
+
 def connect(path: Path) -> sqlite3.Connection:
     """Open a journal for writing; it is made when missing.
 
@@ -68,7 +87,7 @@ def connect(path: Path) -> sqlite3.Connection:
         sqlite3.Error: it cannot be opened.
     """
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    db = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_S)
+    db = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_S, factory=_Connection)
     try:
         for pragma in _PRAGMAS:
             db.execute(f"PRAGMA {pragma}")
@@ -81,7 +100,7 @@ def connect(path: Path) -> sqlite3.Connection:
 @contextmanager
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
     """Read a journal, also while an agent writes to it; the file and its log stay as they are."""
-    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, factory=_Connection)
     try:
         yield db
     finally:

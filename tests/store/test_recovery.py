@@ -78,6 +78,18 @@ def test_a_file_that_is_no_database_is_set_aside(
     assert "set aside as journal.sqlite3.damaged-1; recording goes on in a new file, with 0 sessions" in caplog.text
 
 
+@pytest.mark.parametrize("spoilt", [b"\x80", b"?"], ids=["no text", "text"])
+def test_a_schema_that_is_spoilt_is_set_aside_whatever_its_bytes(tmp_path: Path, spoilt: bytes) -> None:
+    record(tmp_path)
+    path = tmp_path / FILE_NAME
+    path.write_bytes(path.read_bytes().replace(b"CREATE TABLE second", b"CREATE %sABLE second" % spoilt))
+    assert str(damage_of(path)).startswith("malformed database schema")
+    with Journal(tmp_path) as journal:
+        session = journal.open_session(new_session(), [second(0)])
+        assert journal.seconds(session) == [second(0)]
+    assert len(set_aside(tmp_path)) == 1
+
+
 def test_all_but_the_rows_of_a_lost_page_are_kept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     device = record(tmp_path)
     before = rows(tmp_path)
