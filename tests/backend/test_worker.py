@@ -18,6 +18,7 @@ from typing import Self
 import paho.mqtt.client as mqtt
 import psycopg
 import pytest
+import trustme
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -38,6 +39,7 @@ from heartline_backend.store.store import Outcome, Store
 from tests.backend.samples import DEVICE, NOON, a_summary, a_tombstone, an_event, delivery
 from tests.mosquitto import free_port, mosquitto
 from tests.postgresql import emptied
+from tests.sync.test_connection import ca_file, tls_settings
 
 KEEPS = "allow_anonymous true\nmax_queued_messages 0\n"
 
@@ -199,6 +201,22 @@ def test_whatever_the_topic_it_becomes_a_dead_letter(store: Store, topic: str) -
     (letter,) = store.dead_letters()
     assert letter.topic.isprintable()
     assert letter.payload == b"\xff\x00"
+
+
+# paho leaves the socket of a failed handshake to the garbage collector.
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning")
+def test_a_worker_comes_to_an_encrypted_broker_that_it_trusts_and_to_no_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    authority = trustme.CA()
+    settings = f"{KEEPS}{tls_settings(tmp_path, authority.issue_cert('localhost'))}"
+    with mosquitto(tmp_path, settings=settings) as port:
+        for trusted, comes in ((trustme.CA(), False), (authority, True)):
+            caplog.clear()
+            config = SharedBrokerConfig("localhost", port, tls=True, ca_file=ca_file(tmp_path, trusted))
+            with MqttConsumer(config, 1, Random(1)) as consumer:  # noqa: S311
+                wait_for(lambda: consumer.connected or "name the authority in `ca_file`" in caplog.text)
+                assert consumer.connected == comes
 
 
 def test_two_workers_of_one_number_are_told_so(
