@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from converters.choose import BUDGETS_BYTES
 from converters.forms import make_forms
 from converters.recipes import BY_NAME
 from edge_agent import models
 from edge_agent.inference.archive import sha256
 from edge_agent.inference.bundle import read_bundle
+from edge_agent.inference.runtime import RUNTIMES
 from tests.architecture.imports import REPOSITORY
 from training.manifest import CELL, read_manifest
 
@@ -34,3 +36,11 @@ def test_a_shipped_bundle_is_what_its_trained_model_converts_to(folder: Path) ->
     forms = make_forms(folder / CELL, exact)
     hashes = {v.recipe: v.sha256 for v in manifest.variants}
     assert {recipe: sha256(model) for recipe, model in forms.models.items()} == {r.name: hashes[r.name] for r in exact}
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("task", BUDGETS_BYTES)
+def test_what_a_device_prefers_is_within_its_budget(task: str, runtime: str) -> None:
+    bundle = read_bundle(SHIPPED / f"{task}.zip")
+    preferred = next(v.recipe for v in bundle.manifest.variants if runtime in v.runtimes)
+    assert len(bundle.models[preferred]) <= BUDGETS_BYTES[task], REMEDY

@@ -41,15 +41,15 @@ class Settings:
         augmentation: how far windows are changed.
     """
 
-    steps: int = 4000
+    steps: int = 9000
     batch: int = 128
     learning_rate: float = 3e-3
-    weight_decay: float = 2e-2
-    label_smoothing: float = 0.05
+    weight_decay: float = 1e-2
+    label_smoothing: float = 0.03
     mixup: float = 0.2
-    averaging: float = 0.998
-    wrist: float = 0.67
-    wisdm: float = 0.6
+    averaging: float = 0.999
+    wrist: float = 0.72
+    wisdm: float = 0.65
     augmentation: Augmentation = field(default_factory=Augmentation)
 
 

@@ -88,10 +88,11 @@ def markdown(results: Results, images: Sequence[tuple[str, str]]) -> str:
         (
             "Everything is scored on people that were left out of training: one by one where a data set has few, in "
             "five groups where it has many. Macro-F1 is the mean over classes of the F1 score, over all windows of "
-            "five seconds that do not overlap; ± is the standard deviation over seeds. The forest (60 trees, 78 time "
-            "and frequency features) is trained on the data set and placement that it is scored on, which suits it "
-            "better than both; one CNN is trained on everything. The network and its training were chosen among some "
-            "dozen variants while looking at some of the same people: on others, expect somewhat less."
+            "five seconds that do not overlap; ± is the standard deviation over seeds, where several were trained. The "
+            "forest (60 trees, 78 time and frequency features) is trained on the data set and placement that it is "
+            "scored on, which suits it better than both; one CNN is trained on everything. The network and its "
+            "training were chosen among some dozen variants while looking at some of the same people: on others, "
+            "expect somewhat less."
         ),
         _scores(results),
         *(f"![{caption}]({name})\n\n*{caption}*" for name, caption in images),

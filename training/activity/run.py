@@ -92,7 +92,7 @@ def run(
         left_out=dataset.left_out,
         environment={
             "training": str(settings),
-            "networks": f"{seeds} seeds for each of {len(people)} groups of people left out; what ships is one more",
+            "networks": f"{seeds} for each of {len(people)} groups of people left out; what ships is one more",
             "Python": platform.python_version(),
             "TensorFlow": tf.__version__,
             "scikit-learn": sklearn.__version__,
