@@ -123,7 +123,11 @@ async def _sync(
     topics = Topics(mqtt.topic_prefix, journal.device_id)
     disclosure = Disclosure(mqtt.share, None if mqtt.athlete_names else journal.pseudonym_key)
     connection = Connection(mqtt, topics, Random())  # noqa: S311 - of pauses, not of keys
-    shown = HomeAssistant(connection, topics, disclosure, journal.shared_athletes) if mqtt.home_assistant else None
+    shown = (
+        HomeAssistant(connection, topics, disclosure, journal.shared_athletes, commands=mqtt.commands)
+        if mqtt.home_assistant
+        else None
+    )
     outbox = OutboxSync(journal, connection, topics, disclosure, clock, follow=shown.follow if shown else None)
     work = {"broker": connection.run, "outbox": outbox.run}
     if shown:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 import msgspec
 
 from edge_agent import __version__
+from edge_agent.config import CommandName
 from edge_agent.store.messages import Kind, OutboxMessage
 from edge_agent.sync.connection import Connection, LostError, Received, RefusedError
 from edge_agent.sync.disclosure import Disclosure
@@ -32,18 +33,44 @@ _SENSORS: dict[str, _Config] = {
     "heart_rate_max_bpm": {"name": "maximum heart rate", "unit_of_measurement": "bpm", "icon": "mdi:heart-pulse"},
 }
 
+# Commands with a button or, for the target, a number; what deletes has none.
+_CONTROLS: dict[CommandName, _Config] = {
+    CommandName.START: {"p": "button", "name": "start", "icon": "mdi:play"},
+    CommandName.STOP: {"p": "button", "name": "stop", "icon": "mdi:stop"},
+    CommandName.LAP: {"p": "button", "name": "lap", "icon": "mdi:flag-checkered"},
+    CommandName.SET_TARGET: {
+        "p": "number",
+        "name": "target heart rate",
+        "icon": "mdi:heart-cog",
+        "unit_of_measurement": "bpm",
+        "min": 60,
+        "max": 200,
+        "mode": "box",
+    },
+}
+
+# A UUID of version 7, as a template of Home Assistant makes one; its `range` ends at 100,000.
+_UUID7 = (
+    "{% set ms = '%012x' % ((now().timestamp() * 1000) | int) %}{{ ms[:8] }}-{{ ms[8:] }}"
+    "-7{{ '%03x' % (range(4096) | random) }}-{{ '%04x' % (32768 + (range(16384) | random)) }}"
+    "-{% for _ in range(3) %}{{ '%04x' % (range(65536) | random) }}{% endfor %}"
+)
+
 
 def discovery_topic(topics: Topics) -> str:
     """Where the device is described."""
     return f"homeassistant/device/heartline-{topics.device}/config"
 
 
-def discovery(topics: Topics, athletes: Iterable[str], forgotten: Iterable[str] = ()) -> bytes:
+def discovery(
+    topics: Topics, athletes: Iterable[str], commands: Collection[CommandName] = (), forgotten: Iterable[str] = ()
+) -> bytes:
     """The description of a device.
 
     Args:
         topics: of the device.
         athletes: as they are called on the wire.
+        commands: that are switched on; of others, the entities go.
         forgotten: athletes whose entities go.
     """
     identifier = f"heartline-{topics.device}"
@@ -69,8 +96,13 @@ def discovery(topics: Topics, athletes: Iterable[str], forgotten: Iterable[str] 
                 "state_topic": topics.last_session(athlete),
                 "value_template": f"{{{{ value_json.{key} }}}}",
             }
+        for command, config in _CONTROLS.items():
+            components[f"{athlete}-{command}"] = (
+                _control(topics, athlete, command, config) if command in commands else {"p": config["p"]}
+            )
     for athlete in forgotten:
         components.update({f"{athlete}-{key}": {"p": "sensor"} for key in _SENSORS})
+        components.update({f"{athlete}-{command}": {"p": config["p"]} for command, config in _CONTROLS.items()})
     return msgspec.json.encode(
         {
             "dev": {"ids": [identifier], "name": "Heartline", "mf": "Heartline", "sw": __version__},
@@ -81,11 +113,30 @@ def discovery(topics: Topics, athletes: Iterable[str], forgotten: Iterable[str] 
     )
 
 
+def _control(topics: Topics, athlete: str, command: CommandName, config: _Config) -> _Config:
+    """An entity that sends a command."""
+    value = ', "heart_rate_bpm": {{ value }}' if command is CommandName.SET_TARGET else ""
+    return {
+        **config,
+        "unique_id": f"heartline-{topics.device}-{athlete}-{command}",
+        "name": f"{athlete} {config['name']}",
+        "command_topic": topics.command,
+        "command_template": f'{{"schema": 1, "command": "{command}", "command_id": "{_UUID7}", '
+        f'"athlete": {msgspec.json.encode(athlete).decode()}{value}}}',
+    }
+
+
 class HomeAssistant:
     """Keeps the description up to date, and the retained state of each athlete's last session."""
 
     def __init__(
-        self, connection: Connection, topics: Topics, disclosure: Disclosure, athletes: Callable[[], Iterable[str]]
+        self,
+        connection: Connection,
+        topics: Topics,
+        disclosure: Disclosure,
+        athletes: Callable[[], Iterable[str]],
+        *,
+        commands: Collection[CommandName] = (),
     ) -> None:
         """Prepare; nothing is sent before `run`.
 
@@ -94,11 +145,13 @@ class HomeAssistant:
             topics: of this device.
             disclosure: says what athletes are called.
             athletes: gives the names of those of whom something was shared.
+            commands: that are switched on.
         """
         self._connection = connection
         self._topics = topics
         self._disclosure = disclosure
         self._athletes = athletes
+        self._commands = commands
         self._due = asyncio.Event()
         self._forgotten: set[str] = set()
         connection.when_up(self._due.set)
@@ -111,10 +164,11 @@ class HomeAssistant:
             self._due.clear()
             await self._connection.connected()
             athletes = {self._disclosure.athlete(name) for name in self._athletes()}
+            topic = discovery_topic(self._topics)
             if self._forgotten:
-                await self._retain(discovery_topic(self._topics), discovery(self._topics, athletes, self._forgotten))
+                await self._retain(topic, discovery(self._topics, athletes, self._commands, self._forgotten))
                 self._forgotten.clear()
-            await self._retain(discovery_topic(self._topics), discovery(self._topics, athletes))
+            await self._retain(topic, discovery(self._topics, athletes, self._commands))
 
     async def follow(self, message: OutboxMessage, payload: bytes) -> None:
         """Take note of a message that the broker has: of a session, or of an athlete who was forgotten."""

@@ -12,16 +12,23 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import pytest
+from jinja2.sandbox import SandboxedEnvironment
+
 from edge_agent.agent.clock import SystemClock
-from edge_agent.config import MqttConfig
+from edge_agent.config import CommandName, MqttConfig
+from edge_agent.store.identifiers import unix_ms_of
 from edge_agent.store.journal import Journal
+from edge_agent.sync.commands import parse_command
 from edge_agent.sync.connection import Connection
 from edge_agent.sync.disclosure import Disclosure
-from edge_agent.sync.home_assistant import BIRTH_TOPIC, HomeAssistant, discovery_topic
+from edge_agent.sync.home_assistant import BIRTH_TOPIC, HomeAssistant, discovery, discovery_topic
 from edge_agent.sync.outbox import OutboxSync
 from edge_agent.sync.topics import Topics
 from tests.mosquitto import mosquitto, program
 from tests.sync.test_outbox import queue
+
+TOPICS = Topics("heartline", "device-1")
 
 
 @asynccontextmanager
@@ -71,12 +78,33 @@ async def test_an_athlete_appears_with_the_first_session_and_goes_when_forgotten
             mean = sensors["ada-heart_rate_mean_bpm"]
             assert (mean["p"], mean["unit_of_measurement"]) == ("sensor", "bpm")
             assert json.loads(await retained(port, mean["state_topic"]))["heart_rate_mean_bpm"] == 120.0
-            assert len({sensor["unique_id"] for sensor in sensors.values()}) == len(sensors)
+            there = [sensor for sensor in sensors.values() if "unique_id" in sensor]
+            assert len({sensor["unique_id"] for sensor in there}) == len(there) == 5
 
             journal.forget_athlete("ada", datetime.now(UTC), time_trusted=True)
             await asyncio.wait_for(sync.drained(), 10)
             assert await described_with(port, journal, athlete="ada", there=False) == before
             assert not await retained(port, mean["state_topic"])
+
+
+@pytest.mark.parametrize("command", ["start", "stop", "lap", "set_target"])
+def test_a_command_that_is_switched_on_is_an_entity_whose_template_makes_one(command: str) -> None:
+    switched_on = frozenset({CommandName(command)})
+    entities = json.loads(discovery(TOPICS, ['a "b"'], switched_on))["cmps"]
+    entity = entities[f'a "b"-{command}']
+    assert entity["command_topic"] == TOPICS.command
+    # Home Assistant renders it in a sandbox with a `range` that ends at 100,000.
+    template = SandboxedEnvironment().from_string(entity["command_template"])
+    made = [parse_command(template.render(now=lambda: datetime.now(UTC), value=118.0).encode()) for _ in range(2)]
+    assert made[0].command_id != made[1].command_id
+    assert [(found.name, getattr(found, "athlete", None)) for found in made] == [(command, 'a "b"')] * 2
+    assert getattr(made[0], "heart_rate_bpm", 118.0) == 118.0
+    made_s = (unix_ms_of(made[0].command_id) or 0) / 1000
+    assert abs(made_s - datetime.now(UTC).timestamp()) < 5
+    # What is switched off again has to go, and nothing that deletes has a button.
+    others = {key: value for key, value in entities.items() if set(value) == {"p"}}
+    assert len(others) == 3
+    assert not any("forget" in key for key in entities)
 
 
 async def test_the_description_is_sent_again_when_home_assistant_starts(tmp_path: Path) -> None:
