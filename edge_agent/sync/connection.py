@@ -289,6 +289,8 @@ class Connection:
             return of_refusal(reason)
         link.max_packet_bytes = getattr(properties, "MaximumPacketSize", None)
         self._link = link
+        for topic in self._handlers:  # first: a device that is online listens
+            link.client.subscribe(topic, qos=1)
         try:
             with contextlib.suppress(RefusedError):  # a broker that takes no birth may take summaries
                 await self.publish(self._topics.status, ONLINE, retain=True)
@@ -297,8 +299,6 @@ class Connection:
         log.info("broker: connected")
         self._failures, self._said = 0, None
         self._up.set()
-        for topic in self._handlers:
-            link.client.subscribe(topic, qos=1)
         for callback in self._when_up:
             callback()
         await asyncio.wait([link.ended])  # which, unlike awaiting it, leaves it be when this is cancelled
