@@ -75,8 +75,13 @@ class Journal:
         try:
             return self._open()
         except JournalError as error:
+            if trouble_of_disk(error.__cause__) is None or not self.path.exists():
+                raise
+        try:
+            return self._open()  # for an error that comes once
+        except JournalError as error:
             trouble = trouble_of_disk(error.__cause__)
-            if trouble is None or not self.path.exists():
+            if trouble is None:
                 raise
             try:
                 db = glimpse(self.path)
