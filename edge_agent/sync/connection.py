@@ -120,7 +120,7 @@ class _Client(mqtt.Client):
 
     def hear_no_more(self) -> None:
         """Let go of the callbacks, which hold this client: its sockets are closed now, not when Python tidies up."""
-        self.on_connect = self.on_publish = self.on_message = self.on_disconnect = None
+        self.on_connect = self.on_publish = self.on_subscribe = self.on_message = self.on_disconnect = None
         del self.on_broken
 
 
@@ -355,6 +355,13 @@ class Connection:
         def on_publish(_client: mqtt.Client, _data: object, mid: int, reason: ReasonCode, _more: object) -> None:
             loop.call_soon_threadsafe(link.acknowledge, mid, reason)
 
+        def on_subscribe(_client: mqtt.Client, _data: object, _mid: int, reasons: list[ReasonCode], _m: object) -> None:
+            if any(reason.is_failure for reason in reasons):
+                log.error(
+                    "broker: it refuses to pass on what is published to %s (%s); allow it in the broker's access list",
+                    *(" or ".join(self._handlers), reasons[0]),
+                )
+
         def on_disconnect(_client: mqtt.Client, _data: object, _flags: object, reason: ReasonCode, _m: object) -> None:
             loop.call_soon_threadsafe(self._end, link, of_end(reason))
 
@@ -371,6 +378,7 @@ class Connection:
 
         link.client.on_connect = on_connect
         link.client.on_publish = on_publish
+        link.client.on_subscribe = on_subscribe
         link.client.on_message = on_message
         link.client.on_disconnect = on_disconnect
         link.client.on_broken = on_broken

@@ -13,9 +13,10 @@ import pytest
 from edge_agent.errors import JournalError
 from edge_agent.store.database import FILE_NAME
 from edge_agent.store.exchange import set_aside
+from edge_agent.store.identifiers import uuid7
 from edge_agent.store.journal import Journal
 from edge_agent.store.recovery import damage_of
-from tests.store.samples import new_session, second, summarised
+from tests.store.samples import STARTED_AT, new_session, second, summarised
 from tests.store.test_schema import write_version_1
 
 SESSIONS, SECONDS = 4, 400
@@ -215,3 +216,17 @@ def test_a_damaged_journal_of_a_newer_version_is_left_alone(tmp_path: Path) -> N
         Journal(tmp_path)
     assert (tmp_path / FILE_NAME).read_bytes() == before
     assert set_aside(tmp_path) == []
+
+
+def test_commands_laps_and_targets_of_a_damaged_journal_go_on_in_the_new_one(tmp_path: Path) -> None:
+    number = uuid7(STARTED_AT)
+    with Journal(tmp_path) as journal:
+        session = journal.open_session(new_session(), [second(t_s) for t_s in range(SECONDS)])
+        journal.mark_lap(session, 30)
+        journal.set_target("ada", 120.0)
+        journal.keep_answer(number, b"{}")
+    destroy(tmp_path / FILE_NAME, leaf_pages(tmp_path / FILE_NAME, "second")[3])
+    with Journal(tmp_path) as journal:
+        assert set_aside(tmp_path)
+        assert (journal.answer_to(number), journal.targets()) == (b"{}", {"ada": 120.0})
+        assert summarised(journal, session).lap_ends_s == (30,)

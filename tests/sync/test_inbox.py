@@ -142,6 +142,28 @@ async def test_a_sender_that_names_no_topic_or_one_of_ours_is_answered_at_the_do
             assert not await others
 
 
+async def test_a_broker_that_passes_no_command_on_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def deny(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(4096)  # CONNECT
+        writer.write(bytes.fromhex("2003000000"))  # accepted, no properties (MQTT 5, section 3.2)
+        await reader.read(4096)  # SUBSCRIBE
+        writer.write(bytes.fromhex("9004 0001 00 87"))  # of message 1: not authorized (section 3.9)
+        await reader.read(4096)
+        writer.close()
+
+    server = await asyncio.start_server(deny, "127.0.0.1", 0)
+    with Journal(tmp_path) as journal:
+        connection = connection_to(server.sockets[0].getsockname()[1])
+        Device(journal).inbox(connection)
+        async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(connection.run())
+            while "refuses to pass on what is published to heartline/device-1/command" not in caplog.text:
+                await asyncio.sleep(0.05)
+            running.cancel()
+    server.close()
+    await server.wait_closed()
+
+
 async def test_a_command_that_a_broken_connection_left_unanswered_comes_again(tmp_path: Path) -> None:
     """The broker keeps it, because it is acknowledged with its answer; it is not done twice."""
     with Journal(tmp_path / "store") as journal, mosquitto(tmp_path) as port:
