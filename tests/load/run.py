@@ -19,7 +19,7 @@ import psycopg
 from edge_agent.store.messages import Kind
 from tests.load.devices import Log, Order, Sent, devices, log_in
 from tests.load.processes import Meter
-from tests.mosquitto import free_port, mosquitto
+from tests.mosquitto import mosquitto
 from tests.postgresql import emptied
 from tests.rabbitmq import PASSWORD, USER, rabbitmq_cluster
 
@@ -28,7 +28,10 @@ _DEPLOYED = Path(__file__).parent.parent.parent / "deploy" / "mosquitto" / "mosq
 # When something is killed: when so much was kept of what the devices have to send.
 _KILL_AT = 0.3
 _RESTART_S = 3.0  # a killed worker is started again after, as a service manager does it
-_PATIENCE_S = 300.0
+_PATIENCE_S = 120.0
+
+# Of the first worker; the next ones take the next ports. Below those that the kernel gives to connections.
+_METRICS_PORT = 29468
 
 # Rows of a device's sessions and events with the times of their commits.
 _KEPT = """
@@ -216,7 +219,7 @@ class _Team:
 def _team(broker: Broker, plan: Plan, conninfo: str, folder: Path) -> Iterator[_Team]:
     config = folder / "backend.toml"
     config.write_text(
-        f'[store]\npostgresql = "{conninfo}"\n{broker.section}[metrics]\nport = {free_port()}\n', encoding="utf-8"
+        f'[store]\npostgresql = "{conninfo}"\n{broker.section}[metrics]\nport = {_METRICS_PORT}\n', encoding="utf-8"
     )
     command: list[str | Path] = [sys.executable, "-m", "heartline_backend.cli", "run", "--config", config, "--worker"]
     team = _Team(command, {**os.environ, **broker.environ}, folder / "workers.log", {})
@@ -226,6 +229,9 @@ def _team(broker: Broker, plan: Plan, conninfo: str, folder: Path) -> Iterator[_
         said = "connected", "consuming from"
         _wait(lambda: sum(team.log.read_text("utf-8").count(word) for word in said) >= plan.workers, "the workers")
         yield team
+    except TimeoutError as error:
+        error.add_note(team.log.read_text("utf-8"))
+        raise
     finally:
         for process in team.running.values():
             process.terminate()
