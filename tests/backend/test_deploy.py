@@ -43,8 +43,8 @@ def prepared(tmp_path: Path) -> Path:
     return copy
 
 
-def run(*command: str | Path) -> str:
-    environ = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+def run(*command: str | Path, **environ: str) -> str:
+    environ = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **environ}
     return subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout
 
 
@@ -173,13 +173,26 @@ def test_every_metric_of_the_dashboard_and_the_rules_is_shown(shown: set[str]) -
         assert names <= shown | {"up"}, expression
 
 
-def test_every_query_of_the_dashboard_runs_on_the_backends_tables(server: str, store: Store) -> None:
-    assert store.devices() == []  # the tables are there
-    queries = [t["rawSql"] for panel in panels() for t in panel["targets"] if "rawSql" in t]
-    assert queries
-    with psycopg.connect(f"{server} dbname=postgres") as connection:
-        for query in queries:
-            connection.execute(query.replace("${zone}", "Europe/Berlin")).fetchall()
+def test_every_query_of_the_dashboard_runs_on_the_backends_tables_as_who_can_only_read(server: str) -> None:
+    conninfo = emptied(server)
+    script = DEPLOY / "postgresql" / "10-grafana.sh"
+    # As the image of PostgreSQL runs it, when there are no tables yet.
+    environ = {"POSTGRES_USER": "heartline", "POSTGRES_DB": "postgres", "GRAFANA_DATABASE_PASSWORD": 'it\'s a "secret"'}
+    run(script, PGHOST=str(psycopg.conninfo.conninfo_to_dict(server)["host"]), **environ)
+    try:
+        with open_store(StoreConfig(postgresql=conninfo)) as made:
+            assert made.devices() == []
+        queries = [t["rawSql"] for panel in panels() for t in panel["targets"] if "rawSql" in t]
+        assert queries
+        with psycopg.connect(conninfo, user="grafana") as connection:
+            for query in queries:
+                connection.execute(query.replace("${zone}", "Europe/Berlin")).fetchall()
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute("DELETE FROM session")
+    finally:
+        with psycopg.connect(conninfo) as connection:
+            connection.execute("DROP OWNED BY grafana")
+            connection.execute("DROP ROLE grafana")
 
 
 def test_a_panel_names_a_data_source_that_is_there() -> None:
