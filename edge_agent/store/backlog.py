@@ -31,10 +31,12 @@ class Write:
     Attributes:
         apply: makes it, within a transaction.
         seconds: recorded seconds in it.
+        queues: whether something may wait for the broker then.
     """
 
     apply: Callable[[sqlite3.Connection], object]
     seconds: int = 0
+    queues: bool = False
 
 
 class Backlog:

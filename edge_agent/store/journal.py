@@ -183,6 +183,7 @@ class Journal:
             if says_damaged(error):
                 self._replace()
             return False
+        self._tell(queued=any(write.queues for write in writes))
         return True
 
     @contextmanager
@@ -205,8 +206,9 @@ class Journal:
             for write in writes:
                 write.apply(db)
 
-        if writes and self._write(Write(apply, seconds=sum(write.seconds for write in writes))):
-            self._tell(queued=True)
+        if writes:
+            seconds, queues = sum(write.seconds for write in writes), any(write.queues for write in writes)
+            self._write(Write(apply, seconds=seconds, queues=queues))
 
     def _apply(self, writes: Iterable[Write]) -> None:
         with transaction(self._db):
@@ -358,10 +360,7 @@ class Journal:
                 outbox.queue_summary(db, session_id)
             self._begun.pop(session_id, None)
 
-        if not self._write(Write(close)):
-            return None
-        self._tell(queued=enqueue)
-        return made[-1]
+        return made[-1] if self._write(Write(close, queues=enqueue)) else None
 
     def date_sessions(self, now: datetime, since_boot: SinceBoot) -> None:
         """Date the sessions of this boot that began before the time was known; to be called once it is trusted.
@@ -373,13 +372,11 @@ class Journal:
             for session_id in sessions.date_sessions(db, now, since_boot):
                 outbox.queue_revision(db, session_id)
 
-        if self._write(Write(date)):
-            self._tell(queued=True)
+        self._write(Write(date, queues=True))
 
     def queue_event(self, event: Event) -> None:
         """Queue an event for the broker."""
-        if self._write(Write(lambda db: outbox.queue_event(db, event))):
-            self._tell(queued=True)
+        self._write(Write(lambda db: outbox.queue_event(db, event), queues=True))
 
     def retire(self, retention: Retention, now: datetime | None) -> int:
         """Delete the sessions that are not to be kept (`retention.retire`); none while the disk fails.

@@ -73,7 +73,10 @@ def test_what_belongs_together_is_all_there_or_not_at_all(tmp_path: Path) -> Non
         assert (journal.targets(), journal.open_sessions()) == ({"ada": 120.0}, [])
         assert journal.answer_to(number) == b"{}"
         assert [message.kind for message in journal.outbox()] == [Kind.SUMMARY]
-        assert told
+        assert told == [True]
+        with journal.together():
+            journal.open_session(new_session(), [second(0)])
+        assert told == [True]  # a second is nothing for the broker
 
 
 def test_laps_are_in_the_summary(tmp_path: Path) -> None:
