@@ -79,4 +79,5 @@ def of_refusal(reason: ReasonCode) -> Trouble:
 
 def of_end(reason: ReasonCode) -> Trouble:
     """Why a connection that stood has ended."""
-    return Trouble(f"the connection was lost ({reason})")
+    because = "" if reason.getName() == "Unspecified error" else f" ({reason})"
+    return Trouble(f"the connection was lost{because}")

@@ -114,10 +114,12 @@ def _report(rows: list[Row], took_s: float) -> str:
 
 def _line(case: Case, row: Row) -> str:
     said = [_UUID.sub("<device>", text.removesuffix("; trying again")) for text in row.said if text != _CONNECTED]
-    noticed = "" if row.noticed_s is None else f" after {_time(row.noticed_s)}"
+    sentences = [f"`{text}`" if "`" not in text else f"`` {text} ``" for text in said]
+    if row.noticed_s is not None:
+        sentences[0] += f" after {_time(row.noticed_s)}"
     cells = (
         case.fault,
-        "<br>".join(f"`{text}`" if "`" not in text else f"`` {text} ``" for text in said) + noticed or "nothing",
+        "<br>".join(sentences) or "nothing",
         "" if row.attempts is None else f"{row.attempts}",
         _time(row.recovered_s),
         f"{row.sent}",
