@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -25,7 +26,8 @@ class Gate:
     """
 
     def __init__(self) -> None:
-        self.port = 0
+        self._place = _bound(0)
+        self.port = int(self._place.getsockname()[1])
         self.leads_to: int | None = None
         self.delay_s = 0.0
         self.withholds = False
@@ -52,17 +54,22 @@ class Gate:
 
     async def open(self) -> None:
         """Listen, at the same port as before."""
-        self._server = await asyncio.start_server(self.enter, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
+        self._server = await asyncio.start_server(self.enter, sock=self._place)
 
     async def shut(self) -> None:
-        """End the connections, and listen no more."""
+        """End the connections, and listen no more; the port stays taken, so that nobody else gets it."""
         assert self._server is not None
         self._server.close()
         for task in self._connections:
             task.cancel()
         await asyncio.gather(*self._connections)
         await self._server.wait_closed()
+        self._place = _bound(self.port)
+
+    async def close(self) -> None:
+        """Shut it for good."""
+        await self.shut()
+        self._place.close()
 
     async def _swallow(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(65536)  # CONNECT
@@ -126,6 +133,13 @@ async def _chunks(source: asyncio.StreamReader) -> AsyncIterator[bytes]:
             yield data
 
 
+def _bound(port: int) -> socket.socket:
+    place = socket.socket()
+    place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    place.bind(("127.0.0.1", port))
+    return place
+
+
 def _packet_size(data: bytes) -> int | None:
     """Bytes of the first packet (MQTT 5, section 2.1.4); None when it is not complete."""
     length = 0
@@ -145,4 +159,4 @@ async def gate() -> AsyncIterator[Gate]:
     try:
         yield made
     finally:
-        await made.shut()
+        await made.close()
