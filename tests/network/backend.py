@@ -68,9 +68,11 @@ class Backend:
 
     def close(self) -> None:
         """Leave."""
-        for client in self._clients:
+        while self._clients:
+            client = self._clients.pop()
             client.disconnect()
             client.loop_stop()
+            client.on_connect = client.on_subscribe = client.on_message = None  # which hold it, and its sockets
 
     async def has(self, session_ids: Collection[str]) -> None:
         """Wait until the summaries of these sessions have come."""
