@@ -250,6 +250,7 @@ class Connection:
             reason = await acknowledged
         finally:
             unanswered.cancel()
+            del acknowledged  # which holds the error that holds this frame, and with it the client
         if reason.is_failure:
             msg = f"it refuses what is published to {topic} ({reason}); allow it in the broker's access list"
             raise RefusedError(msg)
