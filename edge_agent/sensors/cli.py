@@ -245,7 +245,9 @@ def _recovering(recovery: Recovery) -> str:
     """In words."""
     ahead = (recovery.hr60_bpm, recovery.hr120_bpm)
     at_60_s, at_120_s = (f"{hr.q50:.0f} ({hr.q10:.0f} to {hr.q90:.0f}) bpm" for hr in ahead)
-    return f"recovering since second {recovery.stop_t_s}, at 60 s {at_60_s}, at 120 s {at_120_s}"
+    seconds = recovery.seconds_to_target
+    target = "not down at the target within 10 min" if seconds is None else f"down at the target in {seconds:.0f} s"
+    return f"recovering since second {recovery.stop_t_s}, at 60 s {at_60_s}, at 120 s {at_120_s}, {target}"
 
 
 def _doctor(args: argparse.Namespace) -> int:

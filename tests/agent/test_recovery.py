@@ -61,7 +61,9 @@ def test_a_recovery_is_told_while_it_goes_on_and_measured_in_the_summary(
     assert recovery.stop_t_s == pytest.approx(180, abs=6)
     assert recovery.hr60_bpm.q50 == pytest.approx(130, abs=4)  # measured by then
     assert recovery.hr120_bpm.q10 < recovery.hr120_bpm.q50 < recovery.hr120_bpm.q90
-    assert f"athlete: recovering since second {recovery.stop_t_s}, at 60 s 13" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert f"athlete: recovering since second {recovery.stop_t_s}, at 60 s 13" in printed
+    assert f"down at the target in {recovery.seconds_to_target:.0f} s" in printed
     measured, *_ = summary_of(rig).recoveries
     assert measured.stop_t_s == recovery.stop_t_s
     assert measured.hrr60_bpm == pytest.approx(30, abs=3)
