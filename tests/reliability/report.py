@@ -17,7 +17,7 @@ from tests.reliability.load import Load
 _HEAD = """# Reliability
 
 Measured by `make reliability{arguments}`, which wrote this page: heartline {heartline}, Python {python}, bleak {bleak},
-bumble {bumble}, dbus-fast {dbus}, {cpu}, {cores} cores that other work shared.
+bumble {bumble}, dbus-fast {dbus}, {cpu}, {cores} cores that other work shared (load average over 15 minutes: {load:.0f}).
 
 No radio is in these figures, no strap's firmware and no Pi: they show what Heartline does, not what the air does.
 {broken}
@@ -38,8 +38,9 @@ _LOAD = """
 In real time. The sensors are in one process; the agent is in another one, pinned to a core. It reaches them over HCI
 with bumble's host, in Python, in its process and in its figures; or, as in life, over D-Bus by bleak's BlueZ backend,
 with an emulated `org.bluez` where bluetoothd and the kernel would be, whose work is not in them. Each strap is on
-another athlete and sends every second, so there are as many sessions and forecasts; beside them: {others}. The
-same sensors on Debian's kernel and bluetoothd, in a virtual machine, have [a page of their own](vm-many.md).
+another athlete and sends every second, so there are as many sessions and forecasts; beside them:
+{others}.
+The same sensors on Debian's kernel and bluetoothd, in a virtual machine, have [a page of their own](vm-many.md).
 
 | sensors | over | measured | packets | lost | of one core | peak memory | second to forecast, p50 / p99 | frame to it |
 |--:|---|--:|--:|--:|--:|--:|--:|--:|
@@ -81,6 +82,7 @@ def report(day: Day, loads: list[Load], faults: list[FaultRow], broken: list[str
         dbus=version("dbus-fast"),
         cpu=cpu(),
         cores=os.cpu_count(),
+        load=os.getloadavg()[2],
         broken=f"\n**Not kept here: {'; '.join(broken)}.**\n" if broken else "",
         hours=day.hours,
         loss_min=LOSS_EVERY_S / 60,
