@@ -17,7 +17,8 @@ from tests.reliability.load import Load
 _HEAD = """# Reliability
 
 Measured by `make reliability{arguments}`, which wrote this page: heartline {heartline}, Python {python}, bleak {bleak},
-bumble {bumble}, dbus-fast {dbus}, {cpu}, {cores} cores that other work shared (load average over 15 minutes: {load:.0f}).
+bumble {bumble}, dbus-fast {dbus}, {cpu}, {cores} cores that other work shared (load average over 15
+minutes: {load:.0f}).
 
 No radio is in these figures, no strap's firmware and no Pi: they show what Heartline does, not what the air does.
 {broken}
