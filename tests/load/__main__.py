@@ -75,6 +75,9 @@ def _told(result: Result) -> Result:
     return result
 
 
+# What others may take of the cores without a word: the system's own work, and what the looks at /proc miss.
+_NOTED_CORES = 0.3
+
 _AT_ONCE = (
     "As after an outage: every device is connected and has {sessions} sessions waiting, each a summary and two events, "
     "a tenth of the summaries in a second revision. A device sends one message after the other, each when the one "
@@ -139,6 +142,11 @@ def _cost_ms(result: Result) -> float:
     return 1000 * ours * result.seconds / result.messages
 
 
+def _others(result: Result) -> float:
+    """Cores that were busy with what has nothing to do with it."""
+    return max(result.machine_cores - sum(result.cores.values()), 0.0)
+
+
 def _broker(result: Result) -> str:
     (name,) = set(result.cores) - {"PostgreSQL", "workers", "devices"}
     return name
@@ -176,16 +184,16 @@ def _cost(results: Sequence[Result]) -> str:
                 str(r.plan.workers),
                 *(f"{1000 * cores * r.seconds / r.messages:.3f}" for cores in parts),
                 *(f"{cores:.2f}" for cores in parts),
-                f"{r.machine_cores:.2f}",
+                f"{_others(r):.2f}",
                 _limit(r),
             ]
         )
     head = ["broker", "workers", "broker ms", "workers ms", "PostgreSQL ms", "devices ms"]
-    head += ["broker cores", "workers cores", "PostgreSQL cores", "devices cores", "machine cores", "limit"]
+    head += ["broker cores", "workers cores", "PostgreSQL cores", "devices cores", "others' cores", "limit"]
     return (
-        "## What it costs, and what limits it\n\nProcessor time per message, and cores kept busy, by process; the "
-        "machine's cores include what is not ours. The devices are part of the test, but take their share of the same "
-        f"cores.\n\n{table(head, rows, text_columns=1)}"
+        "## What it costs, and what limits it\n\nProcessor time per message, and cores kept busy, by process; "
+        "others' cores are what the machine was busy with beside. The devices are part of the test, but take "
+        f"their share of the same cores.\n\n{table(head, rows, text_columns=1)}"
     )
 
 
@@ -194,7 +202,8 @@ def _limit(result: Result) -> str:
     cores = os.cpu_count() or 1
     if result.machine_cores > 0.93 * cores:
         largest = max(result.cores, key=lambda name: result.cores[name])
-        return f"the cores, most of them by {largest}"
+        others = f", {_others(result):.1f} of which others had" if _others(result) > _NOTED_CORES else ""
+        return f"the machine's {cores} cores{others}; most of the rest went to {largest}"
     # mosquitto and the simulated devices are one thread each; a worker is as good as one, and has one of PostgreSQL's.
     threads = {_broker(result): 3 if "nodes" in result.broker else 1, "devices": 1}
     full = {name: result.cores[name] / threads.get(name, result.plan.workers) for name in result.cores}
