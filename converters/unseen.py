@@ -153,7 +153,7 @@ def page(found: Sequence[Unseen], environments: Environments) -> str:
             str(u.windows),
             f"{u.float_f1:.4f}",
             f"{u.form_f1:.4f}",
-            f"{100 * (u.float_f1 - u.form_f1):+.2f}",
+            f"{round(100 * (u.float_f1 - u.form_f1), 2) + 0.0:+.2f}",
             f"{u.agreement:.4f}",
         ]
         for u in found
