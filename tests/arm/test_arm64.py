@@ -51,7 +51,7 @@ def test_every_form_of_the_shipped_models_answers_its_golden_pairs(device: Devic
     assert report["package"].startswith("/opt/heartline/")
     assert report["runtimes"] == [device.release.runtime]
     assert report["numpy"].startswith("1.") or device.release.runtime != "tflite-runtime"
-    assert report["commands"] == ["edge-agent", "edge-convert", "edge-train"]
+    assert report["commands"] == ["edge-agent", "edge-convert", "edge-train", "heartline-backend"]
     assert not report["tensorflow"]
     assert report["forms"]
     assert report["steps"] == {"workout": 160, "recovery": 160, "activity": 16}
