@@ -44,6 +44,17 @@ def said(error: BaseException) -> str:
     return _ADDRESS.sub("(address)", str(error)) or type(error).__name__
 
 
+def raise_if_cancelled() -> None:
+    """Be cancelled where a library has kept it to itself; to be called before a wait that nothing else ends.
+
+    What is cancelled in the moment that it is done goes on in `asyncio.wait_for` of Python 3.11, as if nothing had been
+    asked of it (python/cpython issue 86296), and libraries are full of it.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 class Radio:
     """One adapter."""
 
@@ -72,6 +83,7 @@ class Radio:
         open_to_all = False
         try:
             while True:
+                raise_if_cancelled()
                 await self._wanted.wait()
                 self._wake.clear()
                 try:
@@ -111,6 +123,7 @@ class Radio:
 
     async def _listen(self, duration_s: float) -> bool:
         """Until the time is over; whether before that nobody was looked for any more, or an attempt paused the scan."""
+        raise_if_cancelled()
         try:
             async with asyncio.timeout(duration_s):
                 return await self._wake.wait()

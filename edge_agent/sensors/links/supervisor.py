@@ -16,7 +16,7 @@ from edge_agent.errors import MalformedPacketError
 from edge_agent.sensors.links.health import DataHealth
 from edge_agent.sensors.links.host import Host, changes_address
 from edge_agent.sensors.links.machine import SensorMachine
-from edge_agent.sensors.links.radio import Radio
+from edge_agent.sensors.links.radio import Radio, raise_if_cancelled
 from edge_agent.sensors.links.sensor import Readings, SensorLink
 from edge_agent.sensors.links.states import ADVICE, Alert, Cause, LinkState, SensorStatus, SignalState
 from edge_agent.sensors.profiles.readings import Acceleration
@@ -160,6 +160,7 @@ class Supervisor:
     async def _until_due(self) -> BLEDevice:
         """Wait until it has been heard and its pause is over."""
         while True:
+            raise_if_cancelled()
             self._heard.clear()
             now_s = _loop_s()
             if self._device is not None and self.machine.due(now_s):
@@ -190,6 +191,7 @@ class Supervisor:
         if self.sensor.acceleration is not None:
             await self._ask_for_acceleration(link)
         while True:
+            raise_if_cancelled()
             patience_s = SILENT_S - (_loop_s() - self._frame_loop_s) if self.sensor.role is Role.HEART_RATE else None
             try:
                 async with asyncio.timeout(patience_s):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 
 import pytest
@@ -13,7 +13,7 @@ from bumble.core import UUID
 from edge_agent.config import Role, SensorConfig
 from edge_agent.demo.strap import VirtualStrap
 from edge_agent.demo.virtual_sensor import Security, VirtualSensor
-from edge_agent.sensors.links import machine, supervisor
+from edge_agent.sensors.links import machine, radio, supervisor
 from edge_agent.sensors.links.states import Cause, LinkState, SignalState
 from edge_agent.sensors.profiles.readings import Quantity
 from tests.demo.virtual_room import bluetooth, until, worn_in
@@ -238,6 +238,26 @@ async def test_a_sensor_that_is_claimed_while_the_agent_runs_is_connected_and_on
             await straps[1].wait_for_subscriber()
             await until(lambda: not straps[0].device.connections)
             assert [status.label for status in run.links.status()] == ["heart_rate 1"]
+
+
+async def test_links_end_though_a_library_keeps_their_cancellation_to_itself(
+    linked: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scanning = asyncio.Event()
+
+    class Scanner:
+        def __init__(self, *_: object) -> None: ...
+
+        async def start(self) -> None:
+            scanning.set()
+            with suppress(asyncio.CancelledError):  # as wait_for of Python 3.11 does now and then
+                await asyncio.Event().wait()
+
+        async def stop(self) -> None: ...
+
+    monkeypatch.setattr(radio, "BleakScanner", Scanner)
+    async with bluetooth() as air, asyncio.timeout(30), linked(air.host, [strap_config(1)]):
+        await scanning.wait()
 
 
 async def test_the_log_does_not_say_whose_strap_it_is(linked: Link, caplog: pytest.LogCaptureFixture) -> None:
