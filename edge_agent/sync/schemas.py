@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import msgspec
@@ -27,4 +28,17 @@ NAMES = tuple(_TYPES)
 
 def schema_of(name: str) -> dict[str, Any]:
     """JSON Schema (draft 2020-12) of one of the payloads in `NAMES`, among them every `Kind`."""
-    return msgspec.json.schema(_TYPES[name])
+    schema: dict[str, Any] = _outdented(msgspec.json.schema(_TYPES[name]))
+    return schema
+
+
+def _outdented(node: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """Descriptions without the indentation of the docstrings they are, which not every Python or msgspec takes off."""
+    if isinstance(node, list):
+        return [_outdented(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: inspect.cleandoc(value) if key == "description" and isinstance(value, str) else _outdented(value)
+        for key, value in node.items()
+    }
