@@ -67,7 +67,8 @@ class Meter:
                     cpu_s, self.memory_mb[pid] = _usage(pid, stats, children)
                     # One that was started in between counts from its start.
                     first_s = self._first_s.setdefault(pid, 0.0 if self.seconds else cpu_s)
-                    self.cpu_s[pid] = cpu_s - first_s
+                    # Of a tree that is being killed a part is seen last.
+                    self.cpu_s[pid] = max(cpu_s - first_s, self.cpu_s.get(pid, 0.0))
         begun_s, machine_cpu_s = self._begun
         self.seconds = time.monotonic() - begun_s
         self.machine_cpu_s = _machine_cpu_s() - machine_cpu_s
