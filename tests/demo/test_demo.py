@@ -1,4 +1,4 @@
-"""The demo as its user sees it. Speeds are low: how fast this machine is does not decide a test."""
+"""The demo as its user sees it. How busy this machine is decides no test: the demo is shown again, more slowly."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from tests.demo.test_broker import BROKERS, program
 from tests.mosquitto import mosquitto
 
 SPEED = 20.0
+SLOWLY = 4.0
 
 
 def options(
@@ -63,10 +64,21 @@ def is_running(process: int) -> bool:
     return True
 
 
+def shown(kind: str, speed: float) -> list[str]:
+    lines: list[str] = []
+    run_demo(options(speed=speed, mosquitto=program(kind)), say=lines.append)
+    return lines
+
+
 @pytest.mark.parametrize("kind", BROKERS)
 def test_shows_the_whole_way_from_a_simulated_strap_to_the_summary_at_the_broker(kind: str) -> None:
-    lines: list[str] = []
-    run_demo(options(mosquitto=program(kind)), say=lines.append)
+    try:
+        lines = shown(kind, SPEED)
+        lost = printed_summary(lines).recorded_s < 70
+    except DemoError:
+        lost = True
+    if lost:
+        lines = shown(kind, SLOWLY)
 
     assert any(kind in line and "127.0.0.1" in line for line in lines)
     live = [line for line in lines if re.match(r" +\d+:\d\d  .* bpm", line)]
@@ -91,10 +103,13 @@ def test_plays_a_recording_to_a_broker_that_was_named(tmp_path: Path) -> None:
     (tmp_path / "broker").mkdir()
 
     with mosquitto(tmp_path / "broker") as port:
-        demo = demo_process("--speed", str(SPEED), "--recording", str(recording), "--mqtt", f"localhost:{port}")
-        output, errors = demo.communicate(timeout=60)
+        for speed in (SPEED, SLOWLY):
+            demo = demo_process("--speed", str(speed), "--recording", str(recording), "--mqtt", f"localhost:{port}")
+            output, errors = demo.communicate(timeout=60)
+            lines = output.splitlines()
+            if demo.returncode == 0 and printed_summary(lines).recorded_s >= 27:
+                break
     assert (demo.returncode, errors) == (0, "")
-    lines = output.splitlines()
     summary = printed_summary(lines)
     assert summary.recorded_s == pytest.approx(30, abs=3)
     assert summary.heart_rate_min_bpm == 100

@@ -109,9 +109,9 @@ async def client(name: str, port: int, *options: str | bytes) -> bytes:
 
 async def ask(port: int, payload: bytes, *, answer_at: str = "phone/answers") -> Answer:
     """Send a command with MQTT 5's request and response, again until there is an answer, and give that."""
-    options = ("-V", "5", "-t", TOPICS.command, "-e", answer_at, "-m", payload, "-W", "2")
+    options = ("-V", "5", "-t", TOPICS.command, "-e", answer_at, "-m", payload, "-W", "10")
     answer = b""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not answer:
             answer = await client("mosquitto_rr", port, *options)
     return msgspec.json.decode(answer, type=Answer)
