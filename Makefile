@@ -17,6 +17,9 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 BROKERS := command -v mosquitto && ls /usr/lib/postgresql/*/bin/initdb /usr/lib/rabbitmq/bin/rabbitmq-server
 BROKER_PACKAGES := mosquitto postgresql rabbitmq-server
 
+# Tests run two at a time. Threads of both for the same cores would wait for each other.
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-arm test-vm bench bench-peers bench-backend reliability network bundles \
 	fuzz-profiles fuzz-inbound compare-profiles lint clean
@@ -30,7 +33,7 @@ demo: $(DEMO)/installed ## the whole way from a virtual strap to a summary at a 
 test: lint ## lint, types and every test but the emulated devices (make test-arm, test-vm)
 	$(call packages,$(BROKERS) && command -v mosquitto_sub && command -v dbus-daemon && command -v strace,\
 		$(BROKER_PACKAGES) mosquitto-clients dbus-daemon strace)
-	$(DEV)/bin/python -m pytest -m "not arm and not vm" $(ARGS)
+	$(ONE_THREAD) $(DEV)/bin/python -m pytest -n 2 --dist loadfile -m "not arm and not vm" $(ARGS)
 
 test-arm: $(DEV)/installed ## the built wheel on emulated arm64 devices (root)
 	$(call packages,command -v mmdebstrap && command -v qemu-aarch64-static,mmdebstrap qemu-user-static)

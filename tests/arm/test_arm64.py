@@ -14,7 +14,7 @@ import pytest
 from tests.arm.emulation import Device, Release, install, require_host, unpacked_root
 from tests.built_wheel import build_wheel
 
-pytestmark = [pytest.mark.arm, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.arm
 
 RELEASES = [
     Release("bookworm", python="3.11", manylinux="2_36", runtime="tflite-runtime"),

@@ -5,12 +5,9 @@ from __future__ import annotations
 import statistics
 from pathlib import Path
 
-import pytest
-
 from tests.reliability.day import simulate_day
 
 
-@pytest.mark.timeout(170)
 def test_links_break_frames_are_bad_and_no_good_one_is_lost(tmp_path: Path) -> None:
     day = simulate_day(tmp_path, hours=1, seed=2)
     assert day.recorded

@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from tests.vm.bench import Agent, Bench, configured_agent
 
-pytestmark = [pytest.mark.vm, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.vm, pytest.mark.asyncio(loop_scope="session")]
 
 
 # As `rfkill block bluetooth` and `rfkill unblock bluetooth`: the machine has no other radio.

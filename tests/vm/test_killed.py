@@ -11,7 +11,7 @@ import pytest_asyncio
 from tests.vm.bench import Agent, Bench, configured_agent
 from tests.vm.machine import until
 
-pytestmark = [pytest.mark.vm, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.vm, pytest.mark.asyncio(loop_scope="session")]
 
 FRAMES = 3
 UNFINISHED = 2  # frames on their way, and in the second that is not over

@@ -16,7 +16,7 @@ import pytest_asyncio
 
 from tests.vm.bench import Agent, Bench, configured_agent
 
-pytestmark = [pytest.mark.vm, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.vm, pytest.mark.asyncio(loop_scope="session")]
 
 FRAMES = 3  # after a fault
 

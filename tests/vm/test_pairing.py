@@ -12,7 +12,7 @@ import pytest_asyncio
 from edge_agent.demo.virtual_sensor import Security
 from tests.vm.bench import Agent, Bench, configured_agent
 
-pytestmark = [pytest.mark.vm, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.vm, pytest.mark.asyncio(loop_scope="session")]
 
 FRAMES = 3
 PASSKEY = 123456

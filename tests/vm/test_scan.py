@@ -6,7 +6,7 @@ import pytest
 
 from tests.vm.bench import Bench, worn_strap
 
-pytestmark = [pytest.mark.vm, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.vm, pytest.mark.asyncio(loop_scope="session")]
 
 
 async def test_a_worn_strap_is_listed_with_its_address_and_name(bench: Bench) -> None:
