@@ -191,7 +191,7 @@ async def told_of_a_run(bench: Bench, heart_rates_bpm: list[int]) -> Told:
 
 async def test_a_real_run_from_strap_to_broker(tmp_path_factory: pytest.TempPathFactory, data_root: Path) -> None:
     (run,) = (data_root / "athlete-hr-predict" / "published-test").glob("RUN_2021-08-05*.csv")
-    expected = heart_rates_of(run)[:600]
+    expected = heart_rates_of(run)[:300]
     for speed in SPEEDS:
         async with connected(tmp_path_factory.mktemp("bench"), speed) as bench:
             told = await told_of_a_run(bench, expected)

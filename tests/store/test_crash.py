@@ -29,7 +29,7 @@ def test_a_power_cut_loses_nothing_that_was_accepted(story: Story, tmp_path: Pat
 
 
 def test_neither_kill_nor_io_error_loses_anything_that_was_accepted(story: Story, tmp_path: Path) -> None:
-    runs = list(cut_off(story, tmp_path, every=150))
+    runs = list(cut_off(story, tmp_path, every=250))
     assert [run for run in runs if not run.right] == []
 
 
