@@ -140,8 +140,9 @@ def test_a_header_says_when_a_device_published(config: RabbitMqConfig) -> None:
     with a_consumer(config) as consumer:
         assert not consumer.receive(10, 0.1)
         with closing(pika.BlockingConnection(rabbitmq._nodes(config)[1])) as connection:  # noqa: SLF001
+            channel = connection.channel()  # one keeps the order
             for headers in ({PUBLISHED_AT: "1774872000.5"}, {PUBLISHED_AT: "noon"}):
-                connection.channel().basic_publish(
+                channel.basic_publish(
                     "amq.topic", f"heartline.{DEVICE}.event", b"{}", pika.BasicProperties(headers=headers)
                 )
         arrived = [found for _ in range(2) for found in consumer.receive(1, 5)]
