@@ -92,9 +92,8 @@ class JournalFile(ABC):
 
     def _open(self) -> sqlite3.Connection:
         try:
-            if (
-                self.path.exists()
-            ):  # a read-only disk says so here; of its log SQLite would say that it cannot be opened
+            # A read-only disk says so here; of its log SQLite would say that it cannot be opened.
+            if self.path.exists():
                 os.close(os.open(self.path, os.O_RDWR | os.O_CLOEXEC))
             ensure_sound(self.path.parent)
             db = connect(self.path)
