@@ -52,13 +52,13 @@ class IntervalScale:
         return quantiles_bpm
 
     def learn(self, quantiles_bpm: NDArray[np.float64], change_bpm: NDArray[np.float64]) -> None:
-        """Take in what came of one interval at each horizon.
+        """Take in what came of some intervals at each horizon.
 
         Args:
-            quantiles_bpm: what was said, (horizons, 3).
-            change_bpm: what came, by horizon; NaN where nothing did.
+            quantiles_bpm: what was said, (outcomes, horizons, 3).
+            change_bpm: what came, (outcomes, horizons); NaN where nothing did.
         """
-        beyond = (change_bpm[:, None] - quantiles_bpm[:, ::2]) * _AWAY > 0
-        moved = self.log_scale + self._rate * (beyond - TAIL)
-        moved = np.minimum(np.maximum(moved, -_WIDEST), _WIDEST)
-        np.copyto(self.log_scale, moved, where=~np.isnan(change_bpm)[:, None])
+        change_bpm = change_bpm[:, :, None]
+        beyond = (change_bpm - quantiles_bpm[:, :, ::2]) * _AWAY > 0
+        steps = np.where(np.isnan(change_bpm), 0.0, beyond - TAIL).sum(axis=0)
+        self.log_scale[:] = np.minimum(np.maximum(self.log_scale + self._rate * steps, -_WIDEST), _WIDEST)

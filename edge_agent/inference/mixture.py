@@ -55,17 +55,19 @@ class Mixture:
     def learn(
         self, forecasts_bpm: NDArray[np.float64], mixed_bpm: NDArray[np.float64], change_bpm: NDArray[np.float64]
     ) -> None:
-        """Take in what came of one forecast of each expert at each horizon.
+        """Take in what came of some forecasts of each expert at each horizon.
 
         Args:
-            forecasts_bpm: what each expert had said, (horizons, experts).
-            mixed_bpm: what the mixture had made of it, by horizon.
-            change_bpm: what came, by horizon; NaN where nothing did.
+            forecasts_bpm: what each expert had said, (outcomes, horizons, experts).
+            mixed_bpm: what the mixture had made of it, (outcomes, horizons).
+            change_bpm: what came, (outcomes, horizons); NaN where nothing did.
         """
         unit_bpm = self._unit_bpm[:, None]
-        loss = np.minimum(np.abs(forecasts_bpm - change_bpm[:, None]) / unit_bpm, MAX_LOSS)
-        drawn = np.minimum(np.maximum((forecasts_bpm - mixed_bpm[:, None]) / unit_bpm, -MAX_LOSS), MAX_LOSS)
-        loss += drawn * np.where(mixed_bpm > change_bpm, 1.0, -1.0)[:, None]
-        moved = self.log_weights + (self._log_prior - self.log_weights) / MEMORY_S - self._half_rate * loss
-        moved = np.maximum(moved - moved.max(axis=1, keepdims=True), -_DEEPEST)
-        np.copyto(self.log_weights, moved, where=~np.isnan(change_bpm)[:, None])
+        loss = np.minimum(np.abs(forecasts_bpm - change_bpm[:, :, None]) / unit_bpm, MAX_LOSS)
+        drawn = np.minimum(np.maximum((forecasts_bpm - mixed_bpm[:, :, None]) / unit_bpm, -MAX_LOSS), MAX_LOSS)
+        loss += drawn * np.where(mixed_bpm > change_bpm, 1.0, -1.0)[:, :, None]
+        known = ~np.isnan(change_bpm)[:, :, None]
+        lost = np.where(known, loss, 0.0).sum(axis=0)
+        drawn_back = known.sum(axis=0) * (self._log_prior - self.log_weights) / MEMORY_S
+        moved = self.log_weights + drawn_back - self._half_rate * lost
+        self.log_weights[:] = np.maximum(moved - moved.max(axis=1, keepdims=True), -_DEEPEST)

@@ -2,7 +2,8 @@
 
 A head is a regularised regression on a run of the inputs, kept as its weights and the inverse of its matrix of
 products. Seconds are gathered and taken in together: that gives the same weights as one by one, and as a solve of the
-whole would, at a small part of the cost of either. The heads take turns, so that no second does more than one.
+whole would, at a small part of the cost of either. The heads take turns: a lesson of some seconds is for one of them,
+and each takes in at once what came since its last turn.
 
 Source: ridge regression (Hoerl & Kennard 1970), updated in blocks by the matrix inversion lemma (Woodbury 1950), which
 is recursive least squares where a block is one second; the residual is clipped as in Huber's M-estimate (1964,
@@ -30,8 +31,8 @@ _USUAL_AT_MOST = 4.0  # times the usual one that a residual counts for in it
 # and after 50 sessions a session counts for a third.
 KEPT_PER_SESSION = 0.98
 
-# Seconds that a head takes in together: no weight is older, and three seconds in four have nothing to take in.
-BATCH_S = 16
+# Seconds that are handed over together. With four heads each takes in sixteen at once: no weight is older.
+LESSON_S = 4
 
 
 class PersonalHeads:
@@ -47,7 +48,7 @@ class PersonalHeads:
 
         Args:
             inputs: how many there are.
-            heads: the inputs that each head sees; the last one sees all of them. At most `BATCH_S`.
+            heads: the inputs that each head sees; the last one sees all of them.
             unit_bpm: typical error of persistence at each horizon.
         """
         self._heads = heads
@@ -56,12 +57,10 @@ class PersonalHeads:
         self.weights: NDArray[np.float64] = np.zeros((inputs, columns))
         self.usual_bpm: NDArray[np.float64] = np.tile(unit_bpm, (len(heads), 1))
         self._inverses = self._inverted(np.zeros((inputs, inputs)))
-        # The last seconds, in a ring; a row of zeros teaches nothing.
-        self._x: NDArray[np.float64] = np.zeros((BATCH_S, inputs))
-        self._y: NDArray[np.float64] = np.zeros((BATCH_S, columns))
-        self._row = BATCH_S - 1
-        # The row of the ring with which each head takes it in.
-        self._turns = {turn * BATCH_S // len(heads): turn for turn in range(len(heads))}
+        # The last lessons, in a ring with one for each head, who takes its turn on it; zeros teach nothing.
+        self._x: NDArray[np.float64] = np.zeros((len(heads), LESSON_S, inputs))
+        self._y: NDArray[np.float64] = np.zeros((len(heads), LESSON_S, columns))
+        self._turn = len(heads) - 1
 
     @property
     def information(self) -> NDArray[np.float64]:
@@ -80,28 +79,27 @@ class PersonalHeads:
         return (x @ self.weights).reshape(self._shape)
 
     def learn(self, x: NDArray[np.float64], said_bpm: NDArray[np.float64], change_bpm: NDArray[np.float64]) -> None:
-        """Take in what came of a second.
+        """Take in what came of the seconds of a lesson.
 
         Args:
-            x: its inputs, (inputs,).
-            said_bpm: what the heads made of them, (heads, horizons).
-            change_bpm: what came, by horizon.
+            x: their inputs, (`LESSON_S`, inputs).
+            said_bpm: what the heads made of them, (`LESSON_S`, heads, horizons).
+            change_bpm: what came, (`LESSON_S`, horizons); a second with a NaN teaches nothing.
         """
-        residual_bpm = change_bpm - said_bpm
+        known = ~np.isnan(change_bpm.sum(axis=1))
+        residual_bpm = np.where(known[:, None, None], change_bpm[:, None] - said_bpm, 0.0)
         limit_bpm = RESIDUAL_LIMIT * self.usual_bpm
         clipped_bpm = np.minimum(np.maximum(residual_bpm, -limit_bpm), limit_bpm)
         size_bpm = np.minimum(np.abs(residual_bpm), _USUAL_AT_MOST * self.usual_bpm)
-        self.usual_bpm += (size_bpm - self.usual_bpm) / _USUAL_S
-        self._row = row = (self._row + 1) % BATCH_S
-        self._x[row] = x
-        self._y[row] = (said_bpm + clipped_bpm).ravel()
-        if (head := self._turns.get(row)) is not None:
-            self._take_in(head, self._x, self._y)
+        self.usual_bpm += (size_bpm.sum(axis=0) - known.sum() * self.usual_bpm) / _USUAL_S
+        self._turn = turn = (self._turn + 1) % len(self._heads)
+        self._x[turn] = x * known[:, None]
+        self._y[turn] = (said_bpm + clipped_bpm).reshape(LESSON_S, -1) * known[:, None]
+        self._take_in(turn, self._x, self._y)
 
     def begin_session(self) -> None:
         """Forget a little: information is discounted towards the prior, and what is never excited stays at it."""
         self.take_in()
-        self._row = BATCH_S - 1
         information = self.information
         known = self.weights.copy()
         self._inverses = self._inverted(KEPT_PER_SESSION * information)
@@ -111,10 +109,10 @@ class PersonalHeads:
             self.weights[seen, own] = inverse @ (KEPT_PER_SESSION * moments)
 
     def take_in(self) -> None:
-        """Let every head take in the rows that wait for its turn."""
-        for turn, head in self._turns.items():
-            rows = np.arange(turn + 1, turn + 1 + (self._row - turn) % BATCH_S) % BATCH_S
-            self._take_in(head, self._x[rows], self._y[rows])
+        """Let every head take in the lessons that wait for its turn."""
+        for head in range(len(self._heads)):
+            waiting = np.arange(head + 1, head + 1 + (self._turn - head) % len(self._heads)) % len(self._heads)
+            self._take_in(head, self._x[waiting], self._y[waiting])
         self._x[:] = 0.0
 
     def _part(self, head: int) -> tuple[slice, slice]:
@@ -127,9 +125,11 @@ class PersonalHeads:
         return [np.linalg.inv(precision[seen, seen]) for seen in self._heads]
 
     def _take_in(self, head: int, x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
+        """A head takes in lessons, (lessons, `LESSON_S`, ...)."""
         seen, own = self._part(head)
-        inverse, weights, x = self._inverses[head], self.weights[seen, own], x[:, seen]
+        inverse, weights = self._inverses[head], self.weights[seen, own]
+        x, y = x[:, :, seen].reshape(-1, len(inverse)), y[:, :, own].reshape(-1, self._shape[1])
         reach = x @ inverse
         gain = np.linalg.inv(reach @ x.T + np.eye(len(x))) @ reach
-        weights += gain.T @ (y[:, own] - x @ weights)
+        weights += gain.T @ (y - x @ weights)
         inverse -= reach.T @ gain

@@ -13,6 +13,7 @@ import pytest
 from edge_agent.inference import athlete
 from edge_agent.inference.athlete import EXPERTS, Athletes
 from edge_agent.inference.bundle import Manifest
+from edge_agent.inference.personal import LESSON_S
 from tests.inference.test_bundle import cell, manifest
 
 
@@ -24,11 +25,11 @@ def model() -> Manifest:
 def teach(athletes: Athletes, name: str) -> None:
     state = athletes.state(name)
     random = np.random.default_rng(1)
-    for x in random.normal(size=(300, len(state.heads.weights))):
-        state.heads.learn(x, state.heads.predict(x), x[:3])
-    change_bpm = np.array([4.0, 4.0, np.nan])
-    state.mixture.learn(np.tile(np.arange(float(len(EXPERTS))), (3, 1)), np.full(3, 3.0), change_bpm)
-    state.intervals.learn(np.tile([-1.0, 0.0, 1.0], (3, 1)), change_bpm)
+    for x in random.normal(size=(75, LESSON_S, len(state.heads.weights))):
+        state.heads.learn(x, np.array([state.heads.predict(second) for second in x]), x[:, :3])
+    change_bpm = np.array([[4.0, 4.0, np.nan]])
+    state.mixture.learn(np.tile(np.arange(float(len(EXPERTS))), (1, 3, 1)), np.full((1, 3), 3.0), change_bpm)
+    state.intervals.learn(np.tile([-1.0, 0.0, 1.0], (1, 3, 1)), change_bpm)
 
 
 def numbers(athletes: Athletes, name: str) -> dict[str, list[float]]:

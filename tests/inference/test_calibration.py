@@ -26,7 +26,7 @@ def test_covers_eight_in_ten_although_the_model_is_much_too_sure_or_unsure(told_
     for outcome_bpm in random.normal(scale=2.0, size=9000):
         quantiles = scale.quantiles(np.zeros(1), np.full((1, 2), told_bpm))[0]
         inside.append(quantiles[0] <= outcome_bpm <= quantiles[2])
-        scale.learn(quantiles[None], np.array([outcome_bpm]))
+        scale.learn(quantiles[None, None], np.array([[outcome_bpm]]))
     assert np.mean(inside[1000:]) == pytest.approx(0.8, abs=0.02)
 
 
@@ -37,7 +37,7 @@ def test_the_share_beyond_a_quantile_keeps_to_the_stated_bound(outcomes_bpm: lis
     for outcome_bpm in outcomes_bpm:
         quantiles = scale.quantiles(np.zeros(1), np.ones((1, 2)))[0]
         below += outcome_bpm < quantiles[0]
-        scale.learn(quantiles[None], np.array([outcome_bpm]))
+        scale.learn(quantiles[None, None], np.array([[outcome_bpm]]))
     if abs(scale.log_scale[0, 0]) < math.log(MAX_SCALE):
         off = abs(below / len(outcomes_bpm) - TAIL)
         assert off <= abs(scale.log_scale[0, 0] - NEW_LOG_SCALE) / (RATE[0] * len(outcomes_bpm)) + 1e-9
@@ -46,14 +46,26 @@ def test_the_share_beyond_a_quantile_keeps_to_the_stated_bound(outcomes_bpm: lis
 def test_a_width_keeps_to_its_limits() -> None:
     scale = IntervalScale(3)
     for _ in range(4000):
-        scale.learn(np.tile([-1.0, 0.0, 1.0], (3, 1)), np.array([np.nan, np.nan, 500.0]))
+        scale.learn(np.tile([-1.0, 0.0, 1.0], (1, 3, 1)), np.array([[np.nan, np.nan, 500.0]]))
     assert np.exp(scale.log_scale[2]) == pytest.approx([1 / MAX_SCALE, MAX_SCALE])
     assert scale.log_scale[:2] == pytest.approx(NEW_LOG_SCALE)  # nothing came of these
+
+
+def test_outcomes_teach_together_what_they_would_one_by_one() -> None:
+    random = np.random.default_rng(6)
+    quantiles_bpm = np.tile([-1.0, 0.0, 1.0], (4, 2, 1))
+    change_bpm = random.normal(size=(4, 2))
+    change_bpm[1, 0] = change_bpm[2] = np.nan
+    together, alone = IntervalScale(2), IntervalScale(2)
+    together.learn(quantiles_bpm, change_bpm)
+    for second in range(4):
+        alone.learn(quantiles_bpm[second : second + 1], change_bpm[second : second + 1])
+    assert together.log_scale == pytest.approx(alone.log_scale)
 
 
 def test_a_median_stays_between_its_quantiles() -> None:
     scale = IntervalScale(1)
     for _ in range(2000):
-        scale.learn(np.zeros((1, 3)), np.zeros(1))
+        scale.learn(np.zeros((1, 1, 3)), np.zeros((1, 1)))
     low, median, high = scale.quantiles(np.array([5.0]), np.array([[1.0, 1.0]]))[0]
     assert low < median < high

@@ -21,7 +21,7 @@ def learn(mixture: Mixture, horizon: int, forecasts_bpm: NDArray[np.float64], ch
     mixed_bpm = mixture.weights() @ forecasts_bpm
     came_bpm = np.full(len(UNIT_BPM), np.nan)
     came_bpm[horizon] = change_bpm
-    mixture.learn(np.tile(forecasts_bpm, (len(UNIT_BPM), 1)), mixed_bpm, came_bpm)
+    mixture.learn(np.tile(forecasts_bpm, (1, len(UNIT_BPM), 1)), mixed_bpm[None], came_bpm[None])
     return float(mixed_bpm[horizon])
 
 
@@ -51,6 +51,18 @@ def test_one_absurd_outcome_moves_the_weights_no_further_than_the_largest_loss()
     before = mixture.log_weights[0].copy()
     learn(mixture, 0, np.array([0.0, 0.0, 1e9]), 0.0)
     assert np.ptp(mixture.log_weights[0] - before) <= 1.5 * MAX_LOSS * RATE[0] + 1e-12
+
+
+def test_outcomes_teach_together_what_they_would_one_by_one() -> None:
+    random = np.random.default_rng(3)
+    forecasts_bpm, change_bpm = random.normal(size=(4, 2, 3)), random.normal(size=(4, 2))
+    change_bpm[1, 0] = change_bpm[2] = np.nan
+    together, alone = Mixture(PRIOR, UNIT_BPM), Mixture(PRIOR, UNIT_BPM)
+    mixed_bpm = (forecasts_bpm * PRIOR).sum(axis=2)
+    together.learn(forecasts_bpm, mixed_bpm, change_bpm)
+    for second in range(4):
+        alone.learn(*(values[second : second + 1] for values in (forecasts_bpm, mixed_bpm, change_bpm)))
+    assert together.weights() == pytest.approx(alone.weights(), rel=1e-4)  # but for what is drawn back meanwhile
 
 
 def test_experts_whose_errors_cancel_are_better_together_than_the_best_of_them() -> None:
