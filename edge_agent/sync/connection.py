@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,14 +21,13 @@ from random import Random
 from typing import Any, TypeVar
 
 import paho.mqtt.client as mqtt
-from paho.mqtt import MQTTException
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.broker import BrokerConfig, read_password, tls_context
-from edge_agent.sync.paho_text import mend_paho
+from edge_agent.sync.paho_client import PahoClient, mend_paho
 from edge_agent.sync.topics import OFFLINE, ONLINE, PUBLISHED_AT, Topics
 from edge_agent.sync.trouble import NO_ANSWER, NO_MQTT, UNACKNOWLEDGED, Trouble, of_end, of_error, of_refusal
 
@@ -100,35 +98,11 @@ class RefusedError(Exception):
     """The broker does not take this message; the text says why, and the remedy."""
 
 
-class _Client(mqtt.Client):
-    """paho's client, which may not die of what a broker sends without a word.
-
-    Attributes:
-        on_broken: called when it did; the connection is of no use then.
-    """
-
-    on_broken: Callable[[], None]
-
-    def loop_forever(self, timeout: float = 1.0, retry_first_connection: bool = False) -> MQTTErrorCode:  # noqa: FBT001, FBT002 - as the base class has it
-        """What the client's thread does."""
-        try:
-            return super().loop_forever(timeout, retry_first_connection)
-        except (MQTTException, LookupError, ValueError, TypeError, struct.error) as error:
-            log.debug("broker: it sent what cannot be read: %r", error)
-            self.on_broken()
-            return MQTTErrorCode.MQTT_ERR_PROTOCOL
-
-    def hear_no_more(self) -> None:
-        """Let go of the callbacks, which hold this client: its sockets are closed now, not when Python tidies up."""
-        self.on_connect = self.on_publish = self.on_subscribe = self.on_message = self.on_disconnect = None
-        del self.on_broken
-
-
 @dataclass(eq=False)
 class _Link:
     """One connection, from the attempt to its end."""
 
-    client: _Client
+    client: PahoClient
     answered: asyncio.Future[tuple[ReasonCode, Properties | None]]
     ended: asyncio.Future[Trouble]
     acknowledgements: dict[int, asyncio.Future[ReasonCode]] = field(default_factory=dict)
@@ -330,8 +304,8 @@ class Connection:
         five, three = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
         self._protocol = three if self._protocol is five else five
 
-    def _new_client(self) -> _Client:
-        client = _Client(
+    def _new_client(self) -> PahoClient:
+        client = PahoClient(
             CallbackAPIVersion.VERSION2,
             client_id=self._topics.client_id,
             protocol=self._protocol,

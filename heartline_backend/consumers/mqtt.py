@@ -30,7 +30,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge_agent.broker import read_password, tls_context
-from edge_agent.sync.paho_text import mend_paho
+from edge_agent.sync.paho_client import mend_paho
 from edge_agent.sync.topics import PUBLISHED_AT
 from edge_agent.sync.trouble import NO_ANSWER, Trouble, of_end, of_error, of_refusal
 from heartline_backend.config import SharedBrokerConfig

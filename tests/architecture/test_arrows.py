@@ -78,7 +78,7 @@ ROOMS = {
             f"{_STORE}.identifiers",
             f"{_STORE}.messages",
             f"{_STORE}.summary",
-            f"{_SYNC}.paho_text",
+            f"{_SYNC}.paho_client",
             f"{_SYNC}.topics",
             f"{_SYNC}.trouble",
         ),

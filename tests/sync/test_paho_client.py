@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import MalformedPacket, Properties  # type: ignore[attr-defined]
 
-from edge_agent.sync.paho_text import mend_paho
+from edge_agent.sync.paho_client import mend_paho
 
 USER_PROPERTY = b"\x26"  # its identifier (MQTT 5, section 2.2.2.2)
 
