@@ -84,14 +84,15 @@ lint: $(DEV)/installed ## style, format and types
 clean: ## remove the virtual environments, caches and emulated devices
 	rm -rf --one-file-system $(DEMO) $(DEV) $(PROFILES) .arm .vm .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 
-# Two environments, since the demo needs no tensorflow. Each is made again when what it installs changes.
+# Two environments, since the demo needs no tensorflow. Each is made again when what it installs changes. Python compiles
+# what is imported when it is: compiling all of it here takes longer than the rest of the installation.
 $(DEMO)/installed: EXTRAS := demo
 $(DEV)/installed: EXTRAS := dev
 $(PROFILES)/installed: EXTRAS := profiles
 $(DEMO)/installed $(DEV)/installed $(PROFILES)/installed: pyproject.toml
 	$(call packages,$(PYTHON) -c 'import ensurepip',python3-venv)
 	$(PYTHON) -m venv --clear $(@D)
-	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --editable '.[$(EXTRAS)]'
 	@touch $@
 
 # $(call packages,CHECK,PACKAGES): where the shell command CHECK fails, install the Debian packages, or name the command

@@ -73,7 +73,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
             processes.append(process)
         assert cli.main(command(alone)) == 0
         for process in processes:
-            _, complaint = process.communicate(timeout=150)
+            _, complaint = process.communicate(timeout=500)
             assert process.returncode == 0, complaint
     assert not second.exists()  # one of the two keeps what both came to
     return alone, first

@@ -28,7 +28,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, NDArray[
     with started(*map(str, files)) as processes:
         alone = train(None)
         for process in processes:
-            _, complaint = process.communicate(timeout=150)
+            _, complaint = process.communicate(timeout=500)
             assert process.returncode == 0, complaint
     return [*(dict(np.load(file)) for file in files), alone]
 

@@ -12,7 +12,7 @@ from training.workout.team import Team
 
 def test_a_lost_worker_is_one_sentence_and_not_a_wait(tmp_path: Path) -> None:
     with started(str(tmp_path / "0.npz"), "leave") as (left, leaving):
-        _, complaint = left.communicate(timeout=150)
+        _, complaint = left.communicate(timeout=500)
         assert "TrainingError: another worker of TF_CONFIG is lost" in complaint.splitlines()[-1]
         assert left.returncode == 1
         assert leaving.wait(timeout=30) == 1
