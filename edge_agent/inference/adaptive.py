@@ -6,6 +6,7 @@ seconds at once costs little more than one, and the same in the third hour as in
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import msgspec
@@ -38,7 +39,7 @@ _ONE = np.ones(1)
 
 # Rows of a ring that reaches from now to the origin of the longest horizon of a lesson's first second, in whole
 # lessons; what is negative counts from its end.
-_RING = -(-(HORIZONS_S[-1] + LESSON_S) // LESSON_S) * LESSON_S
+_RING = LESSON_S * (1 + math.ceil(HORIZONS_S[-1] / LESSON_S))
 _LESSON = np.arange(1 - LESSON_S, 1)
 _AHEAD = np.array(HORIZONS_S)
 _EACH = np.arange(len(HORIZONS_S))

@@ -57,7 +57,7 @@ class PersonalHeads:
         self.weights: NDArray[np.float64] = np.zeros((inputs, columns))
         self.usual_bpm: NDArray[np.float64] = np.tile(unit_bpm, (len(heads), 1))
         self._inverses = self._inverted(np.zeros((inputs, inputs)))
-        # The last lessons, in a ring with one for each head, who takes its turn on it; zeros teach nothing.
+        # The last lessons, in a ring with one for each head, who takes its turn on it; inputs of zero teach nothing.
         self._x: NDArray[np.float64] = np.zeros((len(heads), LESSON_S, inputs))
         self._y: NDArray[np.float64] = np.zeros((len(heads), LESSON_S, columns))
         self._turn = len(heads) - 1
@@ -94,7 +94,7 @@ class PersonalHeads:
         self.usual_bpm += (size_bpm.sum(axis=0) - known.sum() * self.usual_bpm) / _USUAL_S
         self._turn = turn = (self._turn + 1) % len(self._heads)
         self._x[turn] = x * known[:, None]
-        self._y[turn] = (said_bpm + clipped_bpm).reshape(LESSON_S, -1) * known[:, None]
+        self._y[turn] = (said_bpm + clipped_bpm).reshape(LESSON_S, -1)
         self._take_in(turn, self._x, self._y)
 
     def begin_session(self) -> None:
